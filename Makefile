@@ -1,0 +1,35 @@
+# `make` alone says what there is. Everything is set up inside this folder: .venv/ (Python packages)
+# and .cache/ (the 32-bit MicroPython); `make clean` takes both away.
+
+PY := .venv/bin/python
+
+.PHONY: help demo test check bench clean
+
+help:
+	@echo "make demo            a simulated street until Ctrl-C, or for SECONDS=n, then a summary"
+	@echo "make test            every test; what is missing is installed first. ONLY=tests/gateway for a part"
+	@echo "make check           format, lint, types"
+	@echo "make bench           the benchmarks, one JSON line a figure. ONLY=name for one of them"
+	@echo "make clean           takes away all that was set up or built here"
+
+demo:
+	@sh tools/setup/setup.sh demo
+	@.venv/bin/derb demo $(if $(SECONDS),--seconds $(SECONDS))
+
+test:
+	@sh tools/setup/setup.sh test
+	@$(PY) -m pytest $(if $(ONLY),$(ONLY),--every-suite)
+
+check:
+	@sh tools/setup/setup.sh check
+	$(PY) -m ruff format --check
+	$(PY) -m ruff check
+	$(PY) -m mypy
+
+bench:
+	@sh tools/setup/setup.sh bench >&2
+	@$(PY) tests/bench/run.py $(ONLY)
+
+clean:
+	rm -rf .venv .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	find firmware gateway tools tests -name __pycache__ -type d -prune -exec rm -rf {} +

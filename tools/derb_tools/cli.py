@@ -1,0 +1,118 @@
+"""The one command, `derb`: finds the subcommand that was asked for and loads that one only.
+
+So `derb gateway` runs on a Pi that has none of the tools' packages, and a command whose packages are
+missing says which extra brings them. Exit codes: 0 done, 1 failed, 2 misused.
+"""
+
+import importlib
+import importlib.metadata
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+
+from derb_tools.errors import PartMissing, ToolError
+
+OWN_PACKAGES = {"derb_tools", "derb_gateway"}
+
+
+@dataclass(frozen=True)
+class Subcommand:
+    """Where a subcommand is (`module:attribute`, a typer app or a function) and which extra it needs."""
+
+    target: str
+    extra: str
+    summary: str
+
+
+SUBCOMMANDS = {
+    "gateway": Subcommand("derb_gateway.cli:app", "gateway", "The daemon near the street, and its checks."),
+    "demo": Subcommand("derb_tools.demo:demo", "demo", "A simulated street, from sensors to upstream."),
+    "replay": Subcommand("derb_tools.replay:app", "tools", "Run the firmware's detection over a recording."),
+    "decode": Subcommand("derb_tools.decode:decode", "gateway", "Show one frame as JSON, or why it is none."),
+    "simulate": Subcommand("derb_tools.street.cli:simulate", "tools", "Make simulated recordings."),
+    "score": Subcommand("derb_tools.street.cli:score", "tools", "Measure detection against the truth."),
+    "load": Subcommand("derb_tools.load:load", "gateway", "A fleet at the wire level, to try a gateway."),
+}
+
+
+def main() -> None:
+    """The console script. An expected error is one line on stderr; a traceback is a bug."""
+    chosen = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None)
+    try:
+        build_app(chosen)()
+    except ToolError as error:
+        print(f"derb: {error}", file=sys.stderr)
+        sys.exit(1)
+    except BrokenPipeError:
+        # Whoever read our output has gone, `| head` for one; Python must not fail once more when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def build_app(chosen: str | None) -> typer.Typer:
+    """The application with the chosen subcommand in it, and the others by name and summary only."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    app.callback(invoke_without_command=True)(top_level)
+    for name, subcommand in SUBCOMMANDS.items():
+        if name == chosen:
+            _mount(app, name, subcommand)
+        else:
+            app.command(name, help=subcommand.summary)(_not_loaded)
+    return app
+
+
+def top_level(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Say the version and stop.")] = False,
+) -> None:
+    """Derb: city sensing from the kerb to the city's platform."""
+    if version:
+        typer.echo(f"derb {importlib.metadata.version('derb')}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help(), err=True)
+        raise typer.Exit(2)
+
+
+def _not_loaded() -> None:
+    raise PartMissing("this subcommand was not loaded")
+
+
+def _mount(app: typer.Typer, name: str, subcommand: Subcommand) -> None:
+    found = load(name, subcommand)
+    function = found if not isinstance(found, typer.Typer) else _only_command(found)
+    if function is not None:
+        app.command(name, help=subcommand.summary)(function)
+    else:
+        app.add_typer(found, name=name, help=subcommand.summary, no_args_is_help=True)
+
+
+def _only_command(app: typer.Typer) -> Callable[..., Any] | None:
+    """The function of a typer app that is one command and no group of them."""
+    if len(app.registered_commands) != 1 or app.registered_groups or app.registered_callback:
+        return None
+    only = app.registered_commands[0]
+    return only.callback if only.name is None else None
+
+
+def load(name: str, subcommand: Subcommand) -> Any:
+    """Import what the subcommand is. Raises PartMissing where its packages are not installed."""
+    module, attribute = subcommand.target.split(":")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing in OWN_PACKAGES:
+            raise PartMissing(f"`derb {name}` is not in this version of derb ({error})") from error
+        raise PartMissing(
+            f"`derb {name}` needs packages that are not installed ({missing}): "
+            f'pip install "derb[{subcommand.extra}]"'
+        ) from error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,28 @@
+"""The errors that the tools raise on purpose; the command line shows their words and no traceback.
+
+ToolError               the words say what is wrong and what to do: stop
+├── PartMissing         something that must be installed or fetched is not there
+├── RecordingError      a recording cannot be read; names file, line and column
+├── FirmwareFailed      the firmware's own code raised where it must not
+└── FrameRefused        a frame is not what it should be
+"""
+
+
+class ToolError(Exception):
+    """The words say what is wrong and what to do about it."""
+
+
+class PartMissing(ToolError):
+    """Something that must be installed or fetched first is not there."""
+
+
+class RecordingError(ToolError):
+    """A recording cannot be read."""
+
+
+class FirmwareFailed(ToolError):
+    """The firmware's own code raised where it must not."""
+
+
+class FrameRefused(ToolError):
+    """A frame is not what it should be."""
