@@ -1,0 +1,119 @@
+"""`derb replay`: the firmware's own detection, in MicroPython, over a recording."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from derb_tools.board_pipe import run_on_board
+from derb_tools.errors import FirmwareFailed
+from derb_tools.trace_samples import LevelSample, ParkingSample, Tally, level_samples, parking_samples
+
+PARKING_STATES = ("unknown", "free", "occupied")
+DISTANCE_MAX_MM = 8185
+
+app = typer.Typer()
+
+
+class Interpreter(StrEnum):
+    """Where the firmware runs; CPython only to show that it makes no difference."""
+
+    UNIX = "unix"
+    CPYTHON = "cpython"
+
+
+Trace = Annotated[Path, typer.Argument(metavar="TRACE.csv", help="The recording.")]
+InterpreterOption = Annotated[Interpreter, typer.Option(hidden=True)]
+
+
+@app.command()
+def parking(trace: Trace, interpreter: InterpreterOption = Interpreter.UNIX) -> None:
+    """Say when the bay of a magnetometer recording was free and when occupied, one JSON object a line.
+
+    Columns t_ms,x_nt,y_nt,z_nt,temp_c100; optional rssi_dbm, restart (cold or warm).
+    """
+    tally = Tally()
+    _print(replay_parking(parking_samples(trace, tally), interpreter), tally)
+
+
+@app.command()
+def level(
+    trace: Trace,
+    empty_mm: Annotated[int, typer.Option(help="Distance to the bottom of the empty container.")],
+    full_mm: Annotated[int, typer.Option(help="Distance to the refuse when the container is full.")],
+    interpreter: InterpreterOption = Interpreter.UNIX,
+) -> None:
+    """Say how full the container of an echo recording was, one JSON object a reading.
+
+    Columns t_ms,echo_us,temp_c100; echo_us: the pings of one reading, separated by ";".
+    """
+    if not 0 <= full_mm < empty_mm <= DISTANCE_MAX_MM:
+        raise typer.BadParameter(f"0 <= --full-mm < --empty-mm <= {DISTANCE_MAX_MM} must hold")
+    tally = Tally()
+    _print(replay_level(level_samples(trace, tally), empty_mm, full_mm, interpreter), tally)
+
+
+def replay_parking(
+    samples: Iterable[ParkingSample], interpreter: str = Interpreter.UNIX
+) -> Iterator[dict[str, object]]:
+    """The state at the start and at every change. Raises ToolError and whatever `samples` raises."""
+    code = "import replay_board\nreplay_board.parking()"
+    for t_ms, state, confidence in _replies(code, map(_parking_lines, samples), interpreter):
+        yield {"t_ms": int(t_ms), "state": PARKING_STATES[int(state)], "confidence": int(confidence)}
+
+
+def replay_level(
+    samples: Iterable[LevelSample], empty_mm: int, full_mm: int, interpreter: str = Interpreter.UNIX
+) -> Iterator[dict[str, object]]:
+    """One result a reading. Raises ToolError and whatever `samples` raises."""
+    code = f"import replay_board\nreplay_board.level({empty_mm}, {full_mm})"
+    for t_ms, status, distance_mm, level_pct_x10 in _replies(code, map(_level_line, samples), interpreter):
+        yield {
+            "t_ms": int(t_ms),
+            "status": status,
+            "distance_mm": _number(distance_mm),
+            "level_pct": None if level_pct_x10 == "-" else int(level_pct_x10) / 10,
+        }
+
+
+def _parking_lines(sample: ParkingSample) -> str:
+    restart = sample.restart and sample.restart + "\n"
+    if sample.field_nt is None:
+        return restart
+    # After a loss of power the node does not know how long it was away.
+    step_ms = 0 if sample.restart == "cold" else sample.step_ms
+    rssi = "" if sample.rssi_dbm is None else f" {sample.rssi_dbm}"
+    x, y, z = sample.field_nt
+    return f"{restart}{sample.t_ms} {step_ms} {x} {y} {z} {sample.temp_c100}{rssi}\n"
+
+
+def _level_line(sample: LevelSample) -> str:
+    return f"{sample.t_ms} {sample.temp_c100} {' '.join(map(str, sample.echoes_us))}\n"
+
+
+def _replies(code: str, lines: Iterable[str], interpreter: str) -> Iterator[list[str]]:
+    """The board's replies in words; without its last word it has failed, whatever its exit code says."""
+    ended = False
+    for line in run_on_board(code, lines, interpreter=interpreter):
+        words = line.split()
+        if words[0] == "end":
+            ended = True
+        else:
+            yield words
+    if not ended:
+        raise FirmwareFailed("the firmware ended before the recording did")
+
+
+def _number(word: str) -> int | None:
+    return None if word == "-" else int(word)
+
+
+def _print(results: Iterator[dict[str, object]], tally: Tally) -> None:
+    for result in results:
+        print(json.dumps(result, separators=(",", ":")))
+    if summary := tally.summary():
+        print(f"derb: {summary}", file=sys.stderr)
