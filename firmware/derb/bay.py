@@ -1,0 +1,82 @@
+"""A parking bay: when to sample its field, and what to say about it."""
+
+from derb import frame
+from derb.drivers import SensorError
+from derb.parking import Parking
+
+_LEAST_SAMPLES = 2
+_WATCH_NT = 3000  # nine times the noise of a LIS3MDL, less than the change by nearly every car
+
+
+class Bay:
+    """Reads the field through `chip` (start, read, watch, moved) and says changes of state; `nap(ms)` sleeps lightly."""
+
+    def __init__(self, chip, config, saved, nap):
+        self._chip = chip
+        self._config = config
+        self._nap = nap
+        sound = saved is not None and len(saved) > 8
+        self._last_s = int.from_bytes(saved[:4], "little") if sound else None
+        self._since_s = int.from_bytes(saved[4:8], "little") if sound else None
+        self._detector = Parking(bytes(saved[8:])) if sound else Parking()
+        self.fault = 0
+
+    @property
+    def state(self):
+        """The bay's state, as in docs/protocol.md."""
+        return self._detector.state
+
+    def sense(self, now_s, deadline, first):
+        """Sample until nothing moves; return [(kind, payload, urgent)]. `first`: nobody has been told the state since power-on."""
+        said = []
+        if self._since_s is None:
+            self._since_s = now_s()
+        try:
+            self._chip.start()
+            self._sample(now_s, deadline, said)
+            if not said and first:
+                said.append((frame.PARKING, self._payload(None), True))
+            self._chip.watch(self._field[0], self._field[1], self._field[2], _WATCH_NT)
+        except SensorError as e:
+            said.extend(self._failed(e, first))
+        else:
+            self.fault = 0
+        return said
+
+    def _sample(self, now_s, deadline, said):
+        count = 0
+        episode = deadline.within(self._config.episode_s * 1000)
+        while True:
+            x, y, z, temp = self._chip.read(deadline)
+            self._field = (x, y, z)
+            now = now_s()
+            dt_ms = (
+                (now - self._last_s) * 1000
+                if count == 0 and self._last_s is not None
+                else self._config.sample_ms
+            )
+            self._last_s = now
+            count += 1
+            if self._detector.step(dt_ms, x, y, z, temp):
+                said.append((frame.PARKING, self._payload(now - self._since_s), True))
+                self._since_s = now
+            if count >= _LEAST_SAMPLES and not self._detector.busy or episode.over():
+                return
+            self._nap(self._config.sample_ms)
+
+    def _payload(self, previous_s):
+        return frame.parking_payload(self._detector.state, self._detector.confidence, previous_s)
+
+    def _failed(self, error, first):
+        news = error.code != self.fault
+        self.fault = error.code
+        if not news:
+            return []
+        said = [(frame.ALARM, frame.alarm_payload(frame.SENSOR_FAULT, error.code), True)]
+        said.append((frame.PARKING, frame.parking_payload(frame.UNKNOWN, 0, None), True))
+        return said
+
+    def dumps(self):
+        """Return what must be remembered in sleep."""
+        times = (self._last_s or 0).to_bytes(4, "little") + (self._since_s or 0).to_bytes(4, "little")
+        return times + self._detector.dumps()

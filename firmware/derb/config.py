@@ -1,0 +1,73 @@
+"""A node's configuration: JSON in NVS, checked field by field before anything uses it."""
+
+import json
+
+# name: (default, lowest, highest) for numbers, (default, longest) for text, (default, choices) for words.
+_NUMBERS = {
+    "port": (1883, 1, 65535),
+    "tls": (0, 0, 1),
+    "i2c_scl": (22, 0, 48),
+    "i2c_sda": (21, 0, 48),
+    "int_pin": (33, -1, 48),
+    "trig_pin": (5, 0, 48),
+    "echo_pin": (18, 0, 48),
+    "batt_pin": (-1, -1, 48),
+    "batt_ratio_x100": (200, 100, 2000),
+    "sample_ms": (1000, 250, 30000),
+    "wake_s": (300, 5, 86400),
+    "pings": (9, 3, 30),
+    "report_every": (4, 1, 48),
+    "hold": (0, 0, 47),
+    "health_every_s": (86400, 60, 604800),
+    "awake_ms": (15000, 2000, 120000),
+    "episode_s": (90, 10, 600),
+    "backoff_max_s": (21600, 60, 86400),
+    "empty_mm": (1500, 100, 8000),
+    "full_mm": (250, 0, 7900),
+    "log": (0, 0, 1),
+}
+_TEXTS = {"ssid": ("", 32), "psk": ("", 63), "broker": ("", 64), "user": ("", 64), "password": ("", 64)}
+_WORDS = {"kind": ("parking", ("parking", "level"))}
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; the text names every field that is wrong."""
+
+
+class Config:
+    """Every setting as an attribute of its own name."""
+
+    def __init__(self, **settings):
+        """Take defaults for what `settings` leaves out; raise ConfigError for what does not fit."""
+        problems = []
+        for name, (default, low, high) in _NUMBERS.items():
+            value = settings.pop(name, default)
+            if type(value) is not int or not low <= value <= high:
+                problems.append("%s must be a whole number from %d to %d" % (name, low, high))
+            setattr(self, name, value)
+        for name, (default, longest) in _TEXTS.items():
+            value = settings.pop(name, default)
+            if type(value) is not str or len(value.encode()) > longest:
+                problems.append("%s must be text of at most %d bytes" % (name, longest))
+            setattr(self, name, value)
+        for name, (default, choices) in _WORDS.items():
+            value = settings.pop(name, default)
+            if value not in choices:
+                problems.append("%s must be one of %s" % (name, ", ".join(choices)))
+            setattr(self, name, value)
+        problems.extend("there is no setting %s" % name for name in settings)
+        if not problems and self.full_mm >= self.empty_mm:
+            problems.append("full_mm must be less than empty_mm")
+        if problems:
+            raise ConfigError("; ".join(sorted(problems)))
+
+
+def load(raw):
+    """Return the Config in the JSON bytes `raw`; raise ConfigError with all that is wrong."""
+    try:
+        settings = json.loads(raw)
+    except ValueError:
+        raise ConfigError("not JSON")
+    if not isinstance(settings, dict):
+        raise ConfigError("not a JSON object")
+    return Config(**settings)

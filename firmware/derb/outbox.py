@@ -1,0 +1,207 @@
+"""Readings that nobody has given a receipt for yet: in RTC memory first, on flash when they must.
+
+A reading is in the outbox when `put` returns. It leaves when a receipt names it, and for no other reason but one: when the flash is
+full, the oldest level readings are shed before any parking event, and counted.
+"""
+
+import struct
+
+try:
+    from micropython import const
+except ImportError:  # CPython
+
+    def const(value):
+        return value
+
+
+MAX_SEQUENCE = const(16383)
+RAM_BYTES = const(560)  # what the ring may take of the RTC record
+
+_HEAD = "<IIIHH"  # boot, first boot since power-on, shed, next sequence, readings on flash
+_HEAD_SIZE = const(16)
+_ENTRY = "<BBHI"  # payload length, kind, sequence, time
+_ENTRY_SIZE = const(8)
+_PARKING_BIT = const(2)
+
+
+class Outbox:
+    """The queue of one node. `take_boot()` returns a new boot number that is already safe on flash."""
+
+    def __init__(self, segments, clock, take_boot):
+        self._segments = segments
+        self._clock = clock
+        self._take_boot = take_boot
+        self._ring = []  # (sequence, kind, time, payload) of this boot, oldest first
+        self._ring_bytes = 0
+        self.boot = 0
+        self.power_boot = 0  # the boots from this one on share one time line
+        self.next_sequence = 0
+        self.on_flash = None  # readings there; None: not looked
+        self.shed = 0
+
+    def start(self):
+        """Begin a new boot: what RTC memory held is gone or not to be believed."""
+        self.boot = self.power_boot = self._take_boot()
+        self.next_sequence = 0
+        self.on_flash = None
+
+    def restore(self, record):
+        """Take back what `dumps` gave before sleep; return False if it is not sound."""
+        if len(record) < _HEAD_SIZE:
+            return False
+        ring, at = [], _HEAD_SIZE
+        while at + _ENTRY_SIZE <= len(record):
+            length, kind, number, t = struct.unpack(_ENTRY, record[at : at + _ENTRY_SIZE])
+            at += _ENTRY_SIZE + length
+            ring.append((number, kind, t, bytes(record[at - length : at])))
+        if at != len(record):
+            return False
+        head = struct.unpack(_HEAD, record[:_HEAD_SIZE])
+        self.boot, self.power_boot, self.shed, self.next_sequence, self.on_flash = head
+        self._ring = ring
+        self._ring_bytes = len(record) - _HEAD_SIZE
+        return True
+
+    def dumps(self):
+        """Return what must be kept in RTC memory."""
+        flash = self._count_flash()
+        out = bytearray(struct.pack(_HEAD, self.boot, self.power_boot, self.shed, self.next_sequence, flash))
+        for sequence, kind, t, payload in self._ring:
+            out.extend(struct.pack(_ENTRY, len(payload), kind, sequence, t))
+            out.extend(payload)
+        return bytes(out)
+
+    def _count_flash(self):
+        if self.on_flash is None:
+            self.on_flash = min(65535, sum(segment.count for segment in self._segments.index()))
+        return self.on_flash
+
+    def __len__(self):
+        return len(self._ring) + self._count_flash()
+
+    def put(self, kind, payload):
+        """Keep a reading made now; return its (boot, sequence)."""
+        if self.next_sequence > MAX_SEQUENCE:
+            self.settle()
+            self.boot = self._take_boot()
+            self.next_sequence = 0
+        sequence = self.next_sequence
+        self.next_sequence += 1
+        self._ring.append((sequence, kind, self._clock.now(), payload))
+        self._ring_bytes += _ENTRY_SIZE + len(payload)
+        if self._ring_bytes > RAM_BYTES:
+            self.settle()
+        return self.boot, sequence
+
+    def settle(self, hold=0):
+        """Put what is only in RTC memory on flash, unless it is at most `hold` readings; return the identities that went there."""
+        if len(self._ring) <= hold:
+            return []
+        entries = [self._timed(entry) for entry in self._ring]
+        self._append(entries)
+        self.on_flash = None
+        self._ring = []
+        self._ring_bytes = 0
+        return [(entry[0], entry[1]) for entry in entries]
+
+    def _timed(self, entry):
+        sequence, kind, t, payload = entry
+        unix = self._clock.to_unix(t)
+        return (self.boot, sequence, kind, unix or t, 1 if unix else 0, payload)
+
+    def _append(self, entries):
+        while True:
+            try:
+                self._segments.append(entries)
+                return
+            except OSError:
+                if not self._shed_one():
+                    raise
+
+    def _shed_one(self):
+        index = self._segments.index()
+        if not index:
+            return False
+        without_parking = [segment for segment in index if not segment.kinds & _PARKING_BIT]
+        victim = without_parking[0] if without_parking else index[0]
+        self.shed += victim.count
+        self._segments.remove(victim)
+        return True
+
+    def batches(self):
+        """Yield (boot, kind, readings, age_s, age_is_bound, segment): runs that fit one frame's rules, oldest first.
+
+        `readings` are (sequence, time, payload); `age_s(time)` gives an age. While the clock is not known, this boot's
+        readings come first, since their receipt brings the time that the older ones need. `segment` is None for RTC memory.
+        """
+        later = []
+        if self._count_flash():
+            for segment in list(self._segments.index()):
+                if segment.boot < self.power_boot and not self._clock.known:
+                    later.append(segment)
+                else:
+                    yield from self._of_segment(segment)
+        ring = [self._timed(entry) for entry in self._ring]
+        yield from self._runs(ring, None)
+        for segment in later:
+            yield from self._of_segment(segment)
+
+    def _of_segment(self, segment):
+        return self._runs(self._segments.read(segment), segment)
+
+    def _runs(self, entries, segment):
+        at = 0
+        while at < len(entries):
+            end = at + 1
+            while end < len(entries) and _follows(entries[end - 1], entries[end]):
+                end += 1
+            boot, _, kind, _, is_unix, _ = entries[at]
+            run = [(entry[1], entry[3], entry[5]) for entry in entries[at:end]]
+            age_s, is_bound = self._ages(boot, is_unix, run[-1][1])
+            yield boot, kind, run, age_s, is_bound, segment
+            at = end
+
+    def _ages(self, boot, is_unix, newest):
+        now = self._clock.now()
+        if is_unix and self._clock.known:
+            return lambda t: self._clock.to_unix(now) - t, False
+        if boot >= self.power_boot and not is_unix:
+            return lambda t: now - t, False
+        # Made before power was lost, and no common clock: at least as old as this boot.
+        return lambda t: now + newest - t, True
+
+    def take_receipts(self, ranges):
+        """Drop every reading that the (boot, first, last) `ranges` name; return the identities dropped from RTC memory and whole segments."""
+        done = []
+        kept = []
+        for entry in self._ring:
+            if _covered(self.boot, entry[0], ranges):
+                done.append((self.boot, entry[0]))
+                self._ring_bytes -= _ENTRY_SIZE + len(entry[3])
+            else:
+                kept.append(entry)
+        self._ring = kept
+        if self._count_flash():
+            self._drop_segments(ranges, done)
+        return done
+
+    def _drop_segments(self, ranges, done):
+        for segment in list(self._segments.index()):
+            if not any(boot == segment.boot for boot, _, _ in ranges):
+                continue
+            entries = self._segments.read(segment)
+            if all(_covered(entry[0], entry[1], ranges) for entry in entries):
+                done.extend((entry[0], entry[1]) for entry in entries)
+                self._segments.remove(segment)
+                self.on_flash = None
+
+
+def _follows(older, newer):
+    return newer[0] == older[0] and newer[1] == older[1] + 1 and newer[2] == older[2] and newer[4] == older[4]
+
+
+def _covered(boot, sequence, ranges):
+    for range_boot, first, last in ranges:
+        if range_boot == boot and first <= sequence <= last:
+            return True
+    return False

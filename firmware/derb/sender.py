@@ -1,0 +1,84 @@
+"""One connection's work: send what the outbox holds, take receipts, learn the time."""
+
+from derb import frame
+from derb.links import LinkError
+
+_ROUNDS = 3
+
+
+class Sender:
+    """Empties `outbox` over a link; `log` is called with words about what happened."""
+
+    def __init__(self, node, key, outbox, clock, log):
+        self._node = node
+        self._key = key
+        self._outbox = outbox
+        self._clock = clock
+        self._log = log
+        self._sent = []  # (boot, first, last) transmitted on this connection and not yet in a receipt
+        self._ever_sent = []
+        self.refused = 0  # downlinks that were not for us or not intact
+
+    def run(self, link, deadline):
+        """Return whether everything in the outbox got its receipt; raise LinkError when the link fails first."""
+        if not self._push(link, deadline, 1):
+            return True
+        # The broker sends a retained downlink before it acknowledges: what is here by now may be old.
+        for payload in link.waiting():
+            self._take(payload, False)
+        for _ in range(_ROUNDS):
+            self._push(link, deadline, 1000)
+            self._collect(link, deadline)
+            if not len(self._outbox) or self._sent or deadline.over():
+                break
+        return not len(self._outbox)
+
+    def _push(self, link, deadline, most):
+        count = 0
+        before_time = not self._clock.known
+        for boot, kind, run, age_s, age_is_bound, _ in self._outbox.batches():
+            if age_is_bound and before_time and self._ever_sent and self._sent:
+                # The receipt for what is on its way may bring the time; these readings can wait for it.
+                return count
+            while run:
+                if count == most or deadline.over():
+                    return count
+                packed, taken = frame.encode(self._key, self._node, kind, boot, age_s, age_is_bound, run)
+                span = (boot, run[0][0], run[taken - 1][0])
+                run = run[taken:]
+                if span in self._ever_sent:
+                    continue
+                link.send(packed)
+                self._log("sent", boot, span[2], taken, len(packed))
+                self._sent.append(span)
+                self._ever_sent.append(span)
+                count += 1
+        return count
+
+    def _collect(self, link, deadline):
+        while self._sent:
+            payload = link.receive(deadline)
+            if payload is None:
+                raise LinkError("no receipt in time")
+            self._take(payload, True)
+
+    def _take(self, payload, fresh):
+        try:
+            unix_s, _, _, ranges, _ = frame.decode_downlink(self._key, self._node, payload)
+        except frame.FrameError:
+            self.refused += 1
+            return
+        waiting = [span for span in self._sent if not _within(span, ranges)]
+        if fresh and len(waiting) < len(self._sent):
+            self._clock.learn(unix_s)
+        self._sent = waiting
+        for boot, sequence in self._outbox.take_receipts(ranges):
+            self._log("done", boot, sequence)
+
+
+def _within(span, ranges):
+    boot, first, last = span
+    for range_boot, low, high in ranges:
+        if range_boot == boot and low <= first and last <= high:
+            return True
+    return False

@@ -1,0 +1,242 @@
+"""The outbox: what was put comes out until a receipt names it, through sleep, loss of power and full flash."""
+
+import os
+
+from derb.clock import Clock
+from derb.memory import MAX_RECORD, Memory
+from derb.outbox import MAX_SEQUENCE, RAM_BYTES, Outbox
+from derb.segments import SEGMENT_BYTES, SEGMENTS, Segments
+
+PARKING, LEVEL = 1, 2
+
+
+class Seconds:
+    def __init__(self):
+        self.now = 1000
+
+    def __call__(self):
+        return self.now
+
+
+class Rtc:
+    def __init__(self):
+        self.kept = b""
+
+    def memory(self, record=None):
+        if record is None:
+            return self.kept
+        if len(record) > 2048:
+            raise ValueError("buffer too long")
+        self.kept = bytes(record)
+
+
+def _empty_folder():
+    folder = "outbox_under_test"
+    try:
+        for name in os.listdir(folder):
+            os.remove(folder + "/" + name)
+    except OSError:
+        os.mkdir(folder)
+    return folder
+
+
+class Board:
+    """What outlives an Outbox: files, boot number, seconds."""
+
+    def __init__(self):
+        self.folder = _empty_folder()
+        self.boots = 0
+        self.seconds = Seconds()
+
+    def take_boot(self):
+        self.boots += 1
+        return self.boots
+
+    def wake(self, record=None, unix_at_zero=0):
+        self.segments = Segments(self.folder)
+        self.clock = Clock(self.seconds, unix_at_zero)
+        outbox = Outbox(self.segments, self.clock, self.take_boot)
+        if record is None or not outbox.restore(record):
+            outbox.start()
+        return outbox
+
+
+def _waiting(outbox):
+    found = []
+    for boot, kind, run, _, _, _ in outbox.batches():
+        found.extend((boot, reading[0], kind, reading[2]) for reading in run)
+    return found
+
+
+def test_a_reading_survives_sleep():
+    board = Board()
+    outbox = board.wake()
+    assert outbox.put(PARKING, b"ab") == (1, 0)
+    assert outbox.put(LEVEL, b"cd") == (1, 1)
+    again = board.wake(outbox.dumps())
+    assert _waiting(again) == [(1, 0, PARKING, b"ab"), (1, 1, LEVEL, b"cd")]
+    assert again.put(LEVEL, b"ef") == (1, 2)
+    assert len(again) == 3
+
+
+def test_what_settled_survives_loss_of_power_and_nothing_is_written_twice():
+    board = Board()
+    outbox = board.wake()
+    for i in range(5):
+        outbox.put(PARKING, bytes((i, 0)))
+    assert len(outbox.settle()) == 5
+    assert outbox.settle() == []
+    assert board.segments.writes == 1
+    after = board.wake()
+    assert after.boot == 2
+    assert [entry[:2] for entry in _waiting(after)] == [(1, i) for i in range(5)]
+
+
+def test_only_a_receipt_takes_a_reading_out():
+    board = Board()
+    outbox = board.wake()
+    for i in range(6):
+        outbox.put(PARKING, bytes((i, 0)))
+    assert outbox.take_receipts([(2, 0, 5), (1, 7, 9)]) == []
+    assert outbox.take_receipts([(1, 0, 1), (1, 4, 4)]) == [(1, 0), (1, 1), (1, 4)]
+    assert [entry[1] for entry in _waiting(outbox)] == [2, 3, 5]
+    outbox.settle()
+    outbox.take_receipts([(1, 2, 2)])
+    assert len(outbox) == 3, "a segment goes as a whole"
+    outbox.take_receipts([(1, 0, 5)])
+    assert len(outbox) == 0 and os.listdir(board.folder) == []
+
+
+def test_more_than_rtc_memory_holds_goes_to_flash_by_itself():
+    board = Board()
+    outbox = board.wake()
+    for i in range(300):
+        outbox.put(LEVEL, bytes((i & 255, 1)))
+        assert len(outbox.dumps()) <= RAM_BYTES + 16 < MAX_RECORD
+    assert [entry[1] for entry in _waiting(outbox)] == list(range(300))
+    for name in os.listdir(board.folder):
+        assert os.stat(board.folder + "/" + name)[6] <= SEGMENT_BYTES
+
+
+def test_full_flash_sheds_old_levels_before_any_parking_event_and_counts():
+    board = Board()
+    outbox = board.wake()
+    for _ in range(60):
+        outbox.put(PARKING, b"pp")
+    outbox.settle()
+    outbox.start()
+    total = 60
+    while outbox.shed == 0:
+        outbox.put(LEVEL, b"ll")
+        total += 1
+    for _ in range(500):
+        outbox.put(LEVEL, b"ll")
+        total += 1
+    left = _waiting(outbox)
+    assert len([1 for entry in left if entry[2] == PARKING]) == 60
+    assert len(left) + outbox.shed == total
+    assert len(os.listdir(board.folder)) <= SEGMENTS
+
+
+def test_the_sequence_turns_over_into_a_new_boot():
+    board = Board()
+    outbox = board.wake()
+    outbox.next_sequence = MAX_SEQUENCE
+    assert outbox.put(PARKING, b"ab") == (1, MAX_SEQUENCE)
+    assert outbox.put(PARKING, b"cd") == (2, 0)
+    assert [entry[:2] for entry in _waiting(outbox)] == [(1, MAX_SEQUENCE), (2, 0)]
+
+
+def _ages(outbox):
+    found = []
+    for boot, _, run, age_s, is_bound, _ in outbox.batches():
+        found.extend((boot, reading[0], age_s(reading[1]), is_bound) for reading in run)
+    return found
+
+
+def test_ages_go_on_through_sleep_and_flash():
+    board = Board()
+    outbox = board.wake()
+    outbox.put(PARKING, b"ab")
+    outbox.settle()
+    board.seconds.now += 3600
+    outbox = board.wake(outbox.dumps())
+    outbox.put(PARKING, b"cd")
+    board.seconds.now += 5
+    assert _ages(outbox) == [(1, 0, 3605, False), (1, 1, 5, False)]
+
+
+def test_after_power_loss_an_age_is_a_lower_bound_until_both_times_are_known():
+    board = Board()
+    outbox = board.wake()
+    outbox.put(PARKING, b"ab")
+    board.seconds.now += 100
+    outbox.put(PARKING, b"cd")
+    outbox.settle()
+    board.clock.learn(1795000000)
+    outbox.put(PARKING, b"ef")
+    outbox.settle()
+    board.seconds.now = 40  # counts from power-on
+    outbox = board.wake()
+    outbox.put(PARKING, b"gh")
+    assert _ages(outbox) == [(2, 0, 0, False), (1, 0, 140, True), (1, 1, 40, True), (1, 2, 40, True)], (
+        "this boot's first"
+    )
+    board.clock.learn(1795000600)
+    assert _ages(outbox) == [(1, 0, 140, True), (1, 1, 40, True), (1, 2, 600, False), (2, 0, 0, False)], (
+        "oldest first"
+    )
+
+
+def test_a_changed_bit_on_flash_costs_at_most_the_reading_it_hits():
+    board = Board()
+    outbox = board.wake()
+    for i in range(4):
+        outbox.put(PARKING, bytes((i, 7)))
+    outbox.settle()
+    path = board.folder + "/" + os.listdir(board.folder)[0]
+    with open(path, "rb") as file:
+        whole = file.read()
+    for i in range(len(whole)):
+        changed = bytearray(whole)
+        changed[i] ^= 1 << (i & 7)
+        with open(path, "wb") as file:
+            file.write(changed)
+        left = _waiting(board.wake())
+        assert len(left) == 3, i
+        assert board.segments.damaged > 0
+
+
+def test_garbage_in_rtc_memory_is_a_new_boot_never_a_crash():
+    board = Board()
+    outbox = board.wake()
+    outbox.put(PARKING, b"ab")
+    record = outbox.dumps()
+    for length in range(1, len(record)):
+        if length == 16:
+            continue  # a whole record of an empty outbox
+        assert not Outbox(board.segments, board.clock, board.take_boot).restore(record[:length])
+    rtc = Rtc()
+    for garbage in (b"", bytes(2048), b"\xff" * 2048, bytes(range(256)) * 8, bytes(17)):
+        rtc.kept = garbage
+        assert Memory(rtc).load() is None
+
+
+def test_rtc_memory_gives_back_the_newest_sound_copy():
+    rtc = Rtc()
+    memory = Memory(rtc)
+    memory.save(b"first")
+    memory.save(b"second")
+    assert Memory(rtc).load() == b"second"
+    whole = rtc.kept
+    for i in range(len(whole)):
+        changed = bytearray(whole)
+        changed[i] ^= 4
+        rtc.kept = bytes(changed)
+        assert Memory(rtc).load() in (b"first", b"second"), i
+    rtc.kept = whole[:1500]
+    again = Memory(rtc)
+    assert again.load() is not None
+    again.save(bytes(MAX_RECORD))
+    again.save(b"x" * MAX_RECORD)
+    assert len(rtc.kept) <= 2048 and Memory(rtc).load() == b"x" * MAX_RECORD
