@@ -61,7 +61,9 @@ def test_every_downlink_vector_is_read_or_refused_as_told():
             assert unix_s == want["unix_s"] and synchronised == want["synchronised"]
             assert version == want["config_version"]
             assert [list(r) for r in ranges] == want["ranges"]
-            assert [[kind, value.hex()] for kind, value in sections] == want["sections"]
+            assert [(kind, bytes(value)) for kind, value in sections] == [
+                (k, bytes.fromhex(v)) for k, v in want["sections"]
+            ]
         done += 1
     assert done >= 5, done
 
