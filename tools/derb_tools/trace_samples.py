@@ -159,7 +159,7 @@ def _echo_us(row: Row, ping: str) -> int | None:
     if isinstance(value, str):
         raise row.error("echo_us", f"{shown(ping)} is not a number")
     if value is not None and not ECHO_NEVER_ENDED_US <= value <= ECHO_MAX_US:
-        raise row.error("echo_us", f"{value:g} is not between {ECHO_NEVER_ENDED_US} and {ECHO_MAX_US}")
+        raise row.error("echo_us", f"{shown(ping)} is not between {ECHO_NEVER_ENDED_US} and {ECHO_MAX_US}")
     return None if value is None else round(value)
 
 

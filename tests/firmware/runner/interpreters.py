@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
+# Its own `python -m micropython_unix` would lose the exit code.
+PYPI_MICROPYTHON = "import sys, micropython_unix; sys.exit(micropython_unix.main())"
 BOARD_PATH = ["firmware", "tests/firmware/runner", "tests/firmware"]
 CPYTHON_PATH = ["tools/derb_tools/on_cpython"]
 WASM32_FOLDERS = ["firmware", "tests/firmware", "tests/vectors"]
@@ -22,7 +24,7 @@ class InterpreterMissing(Exception):
 def unix64(code: str, heap_kb: int) -> list[str]:
     """The unix port: 64-bit, with littlefs, ssl and sockets. MICROPYTHON=/path chooses another one."""
     chosen = os.environ.get("MICROPYTHON")
-    start = [chosen] if chosen else [sys.executable, "-m", "micropython_unix"]
+    start = [chosen] if chosen else [sys.executable, "-c", PYPI_MICROPYTHON]
     return [*start, "-X", f"heapsize={heap_kb}k", "-c", with_path(code, BOARD_PATH)]
 
 

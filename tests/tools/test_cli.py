@@ -1,0 +1,73 @@
+"""The one command: loads only what was asked for, and says which extra is missing."""
+
+import subprocess
+import sys
+
+import pytest
+from derb_tools import cli
+from derb_tools.errors import PartMissing
+from tools.command import run_derb
+
+
+def test_the_version_is_said() -> None:
+    finished = run_derb("--version")
+    assert (finished.returncode, finished.stderr) == (0, "")
+    assert finished.stdout.startswith("derb 0.")
+
+
+def test_help_names_every_subcommand() -> None:
+    finished = run_derb("--help")
+    assert finished.returncode == 0
+    assert all(name in finished.stdout for name in cli.SUBCOMMANDS)
+
+
+@pytest.mark.parametrize("arguments", [(), ("nonsense",), ("--nonsense",), ("replay",), ("decode",)])
+def test_misuse_exits_2_and_speaks_on_stderr(arguments: tuple[str, ...]) -> None:
+    finished = run_derb(*arguments)
+    assert (finished.returncode, finished.stdout) == (2, "")
+    assert "Usage: " in finished.stderr
+
+
+def test_output_to_a_file_has_no_colours() -> None:
+    assert "\x1b" not in run_derb("--help").stdout
+
+
+def test_a_command_whose_packages_are_missing_names_the_extra() -> None:
+    subcommand = cli.Subcommand("package_that_nobody_has:app", "tools", "")
+    with pytest.raises(PartMissing, match=r'pip install "derb\[tools\]"'):
+        cli.load("some", subcommand)
+
+
+def test_a_part_of_derb_that_is_not_there_does_not_name_an_extra() -> None:
+    subcommand = cli.Subcommand("derb_tools.of_the_future:app", "tools", "")
+    with pytest.raises(PartMissing, match="not in this version of derb"):
+        cli.load("some", subcommand)
+
+
+def test_the_start_of_the_command_imports_neither_gateway_nor_tools_packages() -> None:
+    heavy = {
+        "aiomqtt",
+        "amqtt",
+        "numpy",
+        "pypi_simple",
+        "derb_gateway",
+        "derb_tools.board",
+        "derb_tools.street",
+    }
+    code = "import sys, derb_tools.cli as cli; cli.build_app(None); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not heavy & set(loaded.stdout.split())
+
+
+def test_whoever_stops_reading_our_output_sees_no_traceback() -> None:
+    command = [
+        sys.executable,
+        "-c",
+        "import sys; sys.argv = ['derb', '--help']; import derb_tools.cli as c; c.main()",
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        errors = process.stderr.read()
+    assert "Traceback" not in errors
