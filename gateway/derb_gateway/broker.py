@@ -1,0 +1,130 @@
+"""The street's broker as the gateway's child: it starts first, ends last, and never outlives its parent."""
+
+import asyncio
+import ctypes
+import logging
+import os
+import signal
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+from derb_gateway.backoff import FullJitter
+from derb_gateway.config import BrokerSettings
+from derb_gateway.errors import BrokerError, BrokerMissing
+from derb_gateway.mosquitto import find_mosquitto, mosquitto_conf, require_mosquitto
+
+log = logging.getLogger(__name__)
+
+_LIBC = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1
+_READY_S = 15.0
+_STOP_S = 10.0
+_LOOK_S = 0.02
+
+
+def choose_engine(settings: BrokerSettings) -> str:
+    """Return "mosquitto" or "amqtt"; BrokerMissing if what is asked for is not on this machine."""
+    if settings.engine == "mosquitto" or (settings.engine == "auto" and find_mosquitto()):
+        require_mosquitto()
+        return "mosquitto"
+    if find_spec("amqtt") is None:
+        msg = "there is neither mosquitto (`sudo apt-get install mosquitto`) nor amqtt (`pip install amqtt`) here"
+        raise BrokerMissing(msg)
+    return "amqtt"
+
+
+def broker_command(settings: BrokerSettings, engine: str) -> list[str]:
+    """Write what the broker needs into its folder and return its command line."""
+    settings.directory.mkdir(parents=True, exist_ok=True)
+    if engine == "amqtt":
+        listener = f"{settings.bind}:{settings.port}"
+        return [sys.executable, "-m", "derb_gateway.fallback_broker", listener, str(settings.directory)]
+    conf = settings.directory / "mosquitto.conf"
+    conf.write_text(mosquitto_conf(settings))
+    return [str(require_mosquitto()), "-c", str(conf)]
+
+
+class BrokerProcess:
+    """Keeps the child alive; `run` ends when it is cancelled."""
+
+    def __init__(self, settings: BrokerSettings) -> None:
+        self.settings = settings
+        self.engine = choose_engine(settings)
+        self.restarts = 0
+        self._child: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        """Start the child and wait until it takes connections; BrokerError if it does not."""
+        if self.engine == "amqtt":
+            log.warning("no mosquitto: amqtt stands in; it loses what it acknowledged when it restarts")
+        command = broker_command(self.settings, self.engine)
+        self._child = await asyncio.create_subprocess_exec(
+            *command, stdin=asyncio.subprocess.DEVNULL, stdout=sys.stderr, preexec_fn=_die_with_parent
+        )
+        await self._ready(self._child)
+        log.info("broker started", extra={"engine": self.engine, "port": self.settings.port, "pid": self._child.pid})
+
+    async def run(self) -> None:
+        """Start the child again whenever it dies."""
+        jitter = FullJitter(self.settings.retry_base_s, self.settings.retry_max_s)
+        while True:
+            if self._child is not None:
+                code = await self._child.wait()
+                log.error("broker died, starting it again", extra={"code": code})
+            self.restarts += 1
+            try:
+                await self.start()
+                jitter.reset()
+            except BrokerError as error:
+                log.error("broker does not start", extra={"why": str(error)})
+                await self.stop()
+                await asyncio.sleep(jitter.next_s())
+
+    async def stop(self) -> None:
+        """End the child: politely, so that it saves its sessions; then by force."""
+        child, self._child = self._child, None
+        if child is None or child.returncode is not None:
+            return
+        child.terminate()
+        try:
+            await asyncio.wait_for(child.wait(), _STOP_S)
+        except TimeoutError:
+            child.kill()
+            await child.wait()
+
+    async def _ready(self, child: asyncio.subprocess.Process) -> None:
+        deadline = asyncio.get_running_loop().time() + _READY_S
+        while not await reachable(self.settings.host, self.settings.port):
+            if child.returncode is not None:
+                msg = f"the broker ended at once with code {child.returncode}; is port {self.settings.port} taken?"
+                raise BrokerError(msg)
+            if asyncio.get_running_loop().time() > deadline:
+                msg = f"the broker takes no connection on port {self.settings.port} after {_READY_S:.0f} s"
+                raise BrokerError(msg)
+            await asyncio.sleep(_LOOK_S)
+        await asyncio.sleep(_LOOK_S)
+        if child.returncode is not None:  # what answered was somebody else
+            msg = f"port {self.settings.port} is taken by another program"
+            raise BrokerError(msg)
+
+
+async def reachable(host: str, port: int) -> bool:
+    """Return whether something takes connections there."""
+    try:
+        _, writer = await asyncio.wait_for(asyncio.open_connection(host, port), 2)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    try:
+        await writer.wait_closed()
+    except OSError:
+        return True  # it did take the connection
+    return True
+
+
+def _die_with_parent() -> None:
+    """In the child: a gateway that is killed must not leave a broker on the port (Linux: prctl(2))."""
+    os.setpgrp()  # a Ctrl-C in the terminal is for the gateway, which stops the broker last
+    if sys.platform == "linux":
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

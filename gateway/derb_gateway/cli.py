@@ -1,0 +1,66 @@
+"""`derb gateway`: run, check, status."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from derb_gateway.app import Server
+from derb_gateway.clock import Clock, SimulatedClock
+from derb_gateway.config import Config, load_config
+from derb_gateway.errors import ConfigError, GatewayError
+from derb_gateway.logs import set_up_logging
+from derb_gateway.status import status as read_status
+
+FAILED, MISUSED = 1, 2
+
+app = typer.Typer(help="The gateway: takes readings from the street and hands them on.", no_args_is_help=True)
+
+ConfigOption = Annotated[Path, typer.Option("--config", help="the gateway's TOML file")]
+
+
+@app.command()
+def run(
+    config: ConfigOption,
+    clock_speed: Annotated[float | None, typer.Option(hidden=True)] = None,
+    clock_origin_unix_ms: Annotated[int, typer.Option(hidden=True)] = 0,
+    clock_origin_real_ms: Annotated[int, typer.Option(hidden=True)] = 0,
+) -> None:
+    """Run the gateway until SIGTERM or Ctrl-C."""
+    settings = _configured(config)
+    set_up_logging(settings.log)
+    clock = Clock() if clock_speed is None else SimulatedClock(clock_origin_unix_ms, clock_origin_real_ms, clock_speed)
+    try:
+        asyncio.run(_serve(settings, clock))
+    except ConfigError as error:
+        _fail(error, MISUSED)
+    except GatewayError as error:
+        _fail(error, FAILED)
+
+
+@app.command()
+def status(config: ConfigOption) -> None:
+    """Print counters, sinks and nodes as JSON, whether the gateway runs or not."""
+    settings = _configured(config)
+    try:
+        typer.echo(json.dumps(read_status(settings.store.path), indent=2))
+    except GatewayError as error:
+        _fail(error, FAILED)
+
+
+async def _serve(config: Config, clock: Clock) -> None:
+    await Server(config, clock).serve()
+
+
+def _configured(path: Path) -> Config:
+    try:
+        return load_config(path)
+    except ConfigError as error:
+        _fail(error, MISUSED)
+
+
+def _fail(error: GatewayError, code: int) -> NoReturn:
+    typer.echo(str(error), err=True)
+    raise typer.Exit(code) from error

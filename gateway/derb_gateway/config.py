@@ -1,0 +1,145 @@
+"""The gateway's configuration: one TOML file, strict, all mistakes at once."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from derb_gateway.toml_model import Settings, TomlPath, load_toml
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+
+
+class Tls(Settings):
+    """TLS towards a broker: its authority, and our certificate where it wants one."""
+
+    ca_file: TomlPath | None = None
+    cert_file: TomlPath | None = None
+    key_file: TomlPath | None = None
+
+
+class Connection(Settings):
+    """Where an MQTT broker is and who we are there."""
+
+    host: str = "127.0.0.1"
+    port: Port = 1883
+    client_id: Name | None = None
+    username: str | None = None
+    password: str | None = None
+    password_file: TomlPath | None = None
+    tls: Tls | None = None
+    keepalive_s: int = Field(default=20, ge=5, le=600)
+    timeout_s: float = Field(default=10.0, gt=0)
+    retry_base_s: float = Field(default=0.5, gt=0)
+    retry_max_s: float = Field(default=30.0, gt=0)
+
+    @model_validator(mode="after")
+    def _one_password(self) -> "Connection":
+        if self.password is not None and self.password_file is not None:
+            raise ValueError("give password or password_file, not both")
+        if (self.password or self.password_file) and self.username is None:
+            raise ValueError("a password needs a username")
+        return self
+
+    def secret(self) -> str | None:
+        """Return the password, wherever it is kept."""
+        return self.password_file.read_text().strip() if self.password_file else self.password
+
+
+class BrokerSettings(Connection):
+    """The street's broker; with `manage` the gateway starts it as its child."""
+
+    protocol: Literal["5", "3.1.1"] | None = None
+    receive_maximum: int = Field(default=500, ge=1, le=65535)
+    session_expiry_s: int = Field(default=60, ge=1, le=7 * 86400)
+    fence_s: float = Field(default=5.0, ge=0.2)
+    manage: bool = False
+    engine: Literal["auto", "mosquitto", "amqtt"] = "auto"
+    bind: str = "127.0.0.1"
+    directory: TomlPath = Path("broker")
+    password_list: TomlPath | None = None
+    max_queued_messages: int = Field(default=100_000, ge=1)
+    message_size_limit: int = Field(default=1_048_576, ge=1024)
+    autosave_interval_s: int = Field(default=300, ge=1)
+    autosave_on_changes: bool = False
+
+    def protocol_version(self) -> int:
+        """Return 5, or 4 for MQTT 3.1.1 (the fallback broker speaks no other)."""
+        if self.protocol is not None:
+            return 5 if self.protocol == "5" else 4
+        return 4 if self.manage and self.engine == "amqtt" else 5
+
+
+class StoreSettings(Settings):
+    """The one file that everything is kept in."""
+
+    path: TomlPath = Path("derb.sqlite3")
+    keep_readings: int = Field(default=100_000, ge=0)
+    quarantine_rows: int = Field(default=10_000, ge=1)
+    quarantine_bytes: int = Field(default=4_194_304, ge=1024)
+    waiting_nodes: int = Field(default=1_000, ge=1)
+    gather_ms: int = Field(default=0, ge=0, le=1000)
+
+
+class BatchSettings(Settings):
+    """When a batch leaves: full, or its first reading has waited long enough."""
+
+    batch_size: int = Field(default=200, ge=1, le=10_000)
+    batch_age_s: float = Field(default=0.5, ge=0)
+
+
+class FileSinkSettings(BatchSettings):
+    """NDJSON files that rotate."""
+
+    type: Literal["file"]
+    name: Name
+    directory: TomlPath
+    rotate_bytes: int = Field(default=16_777_216, ge=1024)
+    keep_files: int = Field(default=0, ge=0)
+    retry_base_s: float = Field(default=0.5, gt=0)
+    retry_max_s: float = Field(default=30.0, gt=0)
+
+
+class MqttSinkSettings(Connection, BatchSettings):
+    """JSON batches to an upstream broker."""
+
+    type: Literal["mqtt"]
+    name: Name
+    topic: str | None = None
+    require_subscriber: bool = True
+
+
+SinkSettings = Annotated[FileSinkSettings | MqttSinkSettings, Field(discriminator="type")]
+
+
+class LogSettings(Settings):
+    """`auto` is text on a terminal and JSON elsewhere."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "text", "json"] = "auto"
+
+
+class Config(Settings):
+    """The whole configuration. Relative paths start at the file's own folder."""
+
+    site: Name
+    registry: TomlPath
+    stop_deadline_s: float = Field(default=10.0, gt=0)
+    broker: BrokerSettings = BrokerSettings()
+    store: StoreSettings = StoreSettings()
+    sink: list[SinkSettings] = Field(default_factory=list)
+    log: LogSettings = LogSettings()
+
+    @model_validator(mode="after")
+    def _sink_names_differ(self) -> "Config":
+        names = [sink.name for sink in self.sink]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            msg = f"two sinks have the name {twice[0]!r}"
+            raise ValueError(msg)
+        return self
+
+
+def load_config(path: Path) -> Config:
+    """Return the configuration in a TOML file; ConfigError with every mistake in it."""
+    return load_toml(path, Config)

@@ -1,0 +1,58 @@
+"""Between the socket and the writer: messages wait here and leave all together."""
+
+import asyncio
+from typing import NamedTuple
+
+from derb_gateway.arrivals import Arrival
+from derb_gateway.mqtt_link import Link
+
+
+class Delivery(NamedTuple):
+    """A message and the connection it must be acknowledged on; `arrival` None: nothing for the store.
+
+    `floor_ms`: with this message, everything that the broker took before this moment has come.
+    """
+
+    link: Link
+    mid: int
+    qos: int
+    arrival: Arrival | None
+    floor_ms: int | None = None
+
+
+class Inbox:
+    """What came and is not acknowledged yet. The broker's window bounds it at QoS 1; `limit` bounds QoS 0."""
+
+    def __init__(self, limit: int) -> None:
+        self.overflowed = 0
+        self._limit = limit
+        self._waiting: list[Delivery] = []
+        self._wake = asyncio.Event()
+        self._closed = False
+
+    def put(self, delivery: Delivery) -> None:
+        """Add a message; a QoS 0 one is dropped and counted when there are too many, any when closed."""
+        if self._closed:
+            return  # not acknowledged, so the broker keeps it for our next start
+        if delivery.qos == 0 and len(self._waiting) >= self._limit:
+            self.overflowed += 1
+            return
+        self._waiting.append(delivery)
+        self._wake.set()
+
+    async def drain(self) -> list[Delivery]:
+        """Wait for a message and return all that wait; an empty list once closed and empty."""
+        await self._wake.wait()
+        taken, self._waiting = self._waiting, []
+        if not self._closed:
+            self._wake.clear()
+        return taken
+
+    def forget(self) -> None:
+        """Drop what waits: its connection is gone and the broker will send it again."""
+        self._waiting = [delivery for delivery in self._waiting if delivery.qos == 0]
+
+    def close(self) -> None:
+        """Take nothing more; what waits can still be drained."""
+        self._closed = True
+        self._wake.set()

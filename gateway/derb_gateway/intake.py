@@ -1,0 +1,176 @@
+"""From messages to rows: verify, decode, tell new from known, give each reading its time. No network."""
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Iterable
+
+from derb_gateway.arrivals import Arrival, Outcome
+from derb_gateway.downlink import Range
+from derb_gateway.frame import FrameError, UnknownNode, check_head, decode_uplink, node_of_topic
+from derb_gateway.intervals import IntervalSet
+from derb_gateway.node_state import NodeState
+from derb_gateway.quarantine import Quarantine, Refusal
+from derb_gateway.readings import Uplink
+from derb_gateway.registry import Registry
+from derb_gateway.store import NewReading, Store
+from derb_gateway.times import ReadingTime, reading_time, surer
+
+log = logging.getLogger(__name__)
+
+_KNOWN_CACHED = 20_000
+
+
+class Limits:
+    """How much of what is refused is kept."""
+
+    def __init__(self, quarantine_rows: int = 10_000, quarantine_bytes: int = 4_194_304, waiting: int = 1_000) -> None:
+        self.quarantine_rows = quarantine_rows
+        self.quarantine_bytes = quarantine_bytes
+        self.waiting = waiting
+
+
+class Intake:
+    """The logic behind the broker. `take` runs inside one of the writer's transactions."""
+
+    def __init__(self, registry: Registry, limits: Limits | None = None, *, slack_ms: int = 2_000) -> None:
+        """`slack_ms`: by how much two honest times of one reading may disagree."""
+        self.registry = registry
+        self.limits = limits or Limits()
+        self._slack_ms = slack_ms
+        self._nodes: dict[str, NodeState] = {}
+        self._known: dict[tuple[str, int], IntervalSet] = {}
+        self._quarantine: Quarantine | None = None
+
+    def forget(self) -> None:
+        """Drop all that is remembered: a transaction was rolled back or the file replaced."""
+        self._nodes.clear()
+        self._known.clear()
+        self._quarantine = None
+
+    def take(self, store: Store, arrivals: Iterable[Arrival]) -> Outcome:
+        """Write a batch; whatever a message holds, it is stored, known or refused, and counted."""
+        batch = _Batch(self, store)
+        for arrival in arrivals:
+            batch.take(arrival)
+        return batch.finish()
+
+    def trim(self) -> None:
+        """Forget intervals when there are too many; they are in the store."""
+        if len(self._known) > _KNOWN_CACHED:
+            self._known.clear()
+
+    def node_state(self, store: Store, node: str, now_ms: int) -> NodeState:
+        """Return what is remembered of a node, from the store if need be."""
+        state = self._nodes.get(node)
+        if state is None:
+            row = store.node(node)
+            if row is None:
+                store.let_in(node)
+            state = self._nodes[node] = NodeState(*(row or (now_ms, now_ms, 0, b"")))
+        return state
+
+    def known_of(self, store: Store, node: str, boot: int) -> IntervalSet:
+        """Return the sequence numbers held of a boot, from the store if need be."""
+        known = self._known.get((node, boot))
+        if known is None:
+            known = self._known[node, boot] = store.known(node, boot)
+        return known
+
+    def quarantine_of(self, store: Store) -> Quarantine:
+        """Return the quarantine of the present file."""
+        if self._quarantine is None:
+            self._quarantine = Quarantine(
+                store.db, self.limits.quarantine_rows, self.limits.quarantine_bytes
+            )
+        return self._quarantine
+
+
+class _Batch:
+    """One transaction's worth of messages."""
+
+    def __init__(self, intake: Intake, store: Store) -> None:
+        self._intake = intake
+        self._store = store
+        self._counts: Counter[str] = Counter()
+        self._rows: list[NewReading] = []
+        self._before: dict[tuple[str, int], list[tuple[int, int]]] = {}
+        self._heard: dict[str, NodeState] = {}
+
+    def take(self, arrival: Arrival) -> None:
+        self._counts["frames"] += 1
+        node = ""
+        try:
+            node = node_of_topic(arrival.topic)
+            check_head(arrival.payload, arrival.length)
+            uplink = decode_uplink(node, self._intake.registry.key(node), arrival.payload)
+        except FrameError as refused:
+            self._refuse(arrival, refused.reason, str(refused))
+            if isinstance(refused, UnknownNode):
+                self._wait(node, arrival)
+        except Exception as crash:  # noqa: BLE001 - a decoder's bug must not hold up the street; it is counted
+            log.exception("decoder failed", extra={"topic": arrival.topic, "raw": arrival.payload.hex()})
+            self._refuse(arrival, "decoder_failed", repr(crash))
+        else:
+            self._accept(node, arrival, uplink)
+
+    def _refuse(self, arrival: Arrival, reason: str, detail: str) -> None:
+        self._counts[f"refused.{reason}"] += 1
+        self._intake.quarantine_of(self._store).add(
+            Refusal(arrival.topic, reason, detail, arrival.payload, arrival.length, arrival.received_ms)
+        )
+
+    def _wait(self, node: str, arrival: Arrival) -> None:
+        self._store.wait_for_operator(node, arrival.received_ms, self._intake.limits.waiting)
+
+    def _accept(self, node: str, arrival: Arrival, uplink: Uplink) -> None:
+        state = self._intake.node_state(self._store, node, arrival.received_ms)
+        tag = arrival.payload[-8:]
+        repeated = state.heard(tag, uplink.boot, uplink.sequence, arrival.received_ms)
+        self._heard[node] = state
+        if repeated and not arrival.dup and arrival.error_ms == 0:
+            self._refuse(arrival, "repeat", "the very same bytes came before")
+        self._keep(node, arrival, uplink, refine=not repeated)
+
+    def _keep(self, node: str, arrival: Arrival, uplink: Uplink, *, refine: bool) -> None:
+        known = self._intake.known_of(self._store, node, uplink.boot)
+        if (node, uplink.boot) not in self._before:
+            self._before[node, uplink.boot] = known.intervals()
+        for reading in reversed(uplink.readings):
+            time = reading_time(arrival, reading.age_s, lower_bound=uplink.age_is_lower_bound)
+            if reading.sequence not in known:
+                body = json.dumps(reading.body.to_json(), separators=(",", ":"))
+                identity = (node, uplink.boot, reading.sequence)
+                self._rows.append(
+                    NewReading(*identity, uplink.kind, body, *time, arrival.received_ms, arrival.synchronised)
+                )
+            else:
+                self._counts["readings_known"] += 1
+                if refine:
+                    self._refine(node, uplink.boot, reading.sequence, time)
+        known.add(uplink.oldest, uplink.sequence)
+
+    def _refine(self, node: str, boot: int, sequence: int, time: ReadingTime) -> None:
+        stored = self._store.time_if_unforwarded(node, boot, sequence)
+        if stored is not None and surer(time, stored, self._intake._slack_ms):
+            self._store.refine_time(stored.id, time.observed_ms, time.error_ms, lower_bound=time.lower_bound)
+            self._counts["times_refined"] += 1
+
+    def finish(self) -> Outcome:
+        """Write what was gathered."""
+        store, intake = self._store, self._intake
+        store.insert(self._rows)
+        self._counts["readings_stored"] += len(self._rows)
+        for (node, boot), before in self._before.items():
+            store.save_known(node, boot, before, intake.known_of(store, node, boot).intervals())
+        outcome = Outcome(last_id=store.last_id())
+        for node, state in self._heard.items():
+            store.save_node(node, state.first_ms, state.last_ms, state.frames, b"".join(state.tags))
+            outcome.ranges[node] = self._ranges(node, state)
+        self._counts["receipts"] += len(outcome.ranges)
+        store.count(self._counts)
+        intake.trim()
+        return outcome
+
+    def _ranges(self, node: str, state: NodeState) -> list[Range]:
+        return state.ranges(lambda boot: self._intake.known_of(self._store, node, boot))

@@ -1,0 +1,61 @@
+"""Mosquitto: where it is, and a configuration for it that does not lose what a gateway needs. Pure but for looking."""
+
+import getpass
+import os
+import shutil
+from pathlib import Path
+
+from derb_gateway.config import BrokerSettings
+from derb_gateway.errors import BrokerMissing
+
+_ELSEWHERE = ("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin", "/opt/homebrew/bin")
+
+
+def find_mosquitto() -> Path | None:
+    """Return the broker's program, also where a user's PATH does not look."""
+    path = os.pathsep.join([os.environ.get("PATH", ""), *_ELSEWHERE])
+    found = shutil.which("mosquitto", path=path)
+    return Path(found) if found else None
+
+
+def require_mosquitto() -> Path:
+    """Return the broker's program; BrokerMissing says how to get it."""
+    found = find_mosquitto()
+    if found is None:
+        msg = "there is no mosquitto on this machine: `sudo apt-get install mosquitto`, or set broker.manage = false"
+        raise BrokerMissing(msg)
+    return found
+
+
+def mosquitto_conf(settings: BrokerSettings) -> str:
+    """Return a configuration for Mosquitto 2.0 and later.
+
+    Its own limits (20 unacknowledged messages, 1,000 queued, then silent loss) would throttle a gateway that
+    acknowledges after the commit. It need not write at every change: what it forgets is still in the street.
+    """
+    lines = [
+        "per_listener_settings true",
+        f"user {getpass.getuser()}",
+        "persistence true",
+        f"persistence_location {settings.directory}/",
+        f"autosave_interval {settings.autosave_interval_s}",
+        f"autosave_on_changes {_word(settings.autosave_on_changes)}",
+        f"max_inflight_messages {settings.receive_maximum}",
+        f"max_queued_messages {settings.max_queued_messages}",
+        "max_queued_bytes 0",
+        f"message_size_limit {settings.message_size_limit}",
+        "set_tcp_nodelay true",
+        "log_dest stderr",
+        "log_type error",
+        "log_type warning",
+        "connection_messages false",
+        f"listener {settings.port} {settings.bind}",
+        f"allow_anonymous {_word(settings.password_list is None)}",
+    ]
+    if settings.password_list is not None:
+        lines.append(f"password_file {settings.password_list}")
+    return "\n".join(lines) + "\n"
+
+
+def _word(yes: bool) -> str:
+    return "true" if yes else "false"

@@ -1,0 +1,190 @@
+"""From the broker to the disk and back: take, commit, give receipts, acknowledge, in this order and no other."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+
+from paho.mqtt.client import MQTTMessage
+
+from derb_gateway.arrivals import Arrival, Outcome
+from derb_gateway.backoff import FullJitter
+from derb_gateway.clock import Clock
+from derb_gateway.config import BrokerSettings
+from derb_gateway.errors import BrokerError, StoreError
+from derb_gateway.fence import Fence
+from derb_gateway.inbox import Delivery, Inbox
+from derb_gateway.intake import Intake
+from derb_gateway.mqtt_link import Link, SessionWish, connect
+from derb_gateway.progress import Progress
+from derb_gateway.receipts import receipts
+from derb_gateway.reconnect import Reconnect
+from derb_gateway.store import Store
+from derb_gateway.writer import Writer
+
+log = logging.getLogger(__name__)
+
+UPLINKS = "d/+/u"
+RECEIVED_UNTIL = "received_until"
+_QOS0_WAITING = 1_000
+_FENCE_LOST_S = 30.0
+_SAVE_MOMENT_S = 10.0
+_DISK_RETRY = (0.2, 10.0)
+
+
+class MqttIntake:
+    """The street's side of the gateway."""
+
+    def __init__(
+        self, settings: BrokerSettings, client_id: str, clock: Clock, writer: Writer, intake: Intake, progress: Progress
+    ) -> None:
+        self._settings = settings
+        self._client_id = client_id
+        self._fence_topic = f"d/_/fence/{client_id}"
+        self._clock = clock
+        self._writer = writer
+        self._intake = intake
+        self._progress = progress
+        self._inbox = Inbox(_QOS0_WAITING)
+        self._fence = Fence(clock, None)
+        self._received_until: int | None = None
+        self._moment_saved_s = float("-inf")
+        jitter = FullJitter(settings.retry_base_s, settings.retry_max_s)
+        self.connection = Reconnect("street broker", self._session, jitter)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Take until `stop`; then commit, confirm and acknowledge what has come, and leave politely."""
+        self._received_until = await self._writer.do(lambda store: store.moment(RECEIVED_UNTIL))
+        connection = asyncio.create_task(self.connection.run(), name="street connection")
+        pump = asyncio.create_task(self._pump(), name="street pump")
+        stopping = asyncio.create_task(stop.wait(), name="street stop")
+        try:
+            await asyncio.wait({connection, pump, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            self._inbox.close()
+            await pump
+        finally:
+            await _end(stopping, pump, connection)
+
+    async def _session(self, up: Callable[[], None]) -> None:
+        """One connection: subscribe, send fences, wait for the end."""
+        settings, began_ms = self._settings, self._clock.wall_ms()
+        wish = SessionWish(
+            settings.protocol_version(), False, settings.session_expiry_s, settings.receive_maximum
+        )
+        self._inbox.forget()
+        self._fence = Fence(self._clock, self._received_until)
+        async with connect(settings, self._client_id, wish, self._came) as link:
+            if not link.session_present:
+                self._fence = Fence(self._clock, began_ms)  # nothing was kept for us: all that comes is new
+            await link.subscribe(self._fence_topic)
+            await link.subscribe(UPLINKS)
+            up()
+            await _first_of(link.wait_for_end(), self._fences(link))
+
+    async def _fences(self, link: Link) -> None:
+        """Send a fence now and then; one that never comes back means a connection that only looks alive."""
+        while True:
+            nonce = self._fence.send()
+            if nonce is not None:
+                await link.publish(self._fence_topic, nonce, self._settings.timeout_s)
+            elif self._fence.overdue_s() > _FENCE_LOST_S:
+                raise BrokerError("our own message does not come back")
+            await asyncio.sleep(self._settings.fence_s)
+
+    def _came(self, link: Link, message: MQTTMessage) -> None:
+        """Note a message the moment it comes; called by the connection."""
+        topic = _topic(message)
+        if topic == self._fence_topic:
+            floor_ms = self._fence.came_back(bytes(message.payload))
+            self._inbox.put(Delivery(link, message.mid, message.qos, None, floor_ms))
+            return
+        arrival = Arrival.of(
+            topic,
+            bytes(message.payload),
+            dup=message.dup,
+            received_ms=self._clock.wall_ms(),
+            error_ms=self._fence.error_ms(),
+            synchronised=self._clock.synchronised(),
+        )
+        self._inbox.put(Delivery(link, message.mid, message.qos, arrival))
+
+    async def _pump(self) -> None:
+        """Commit batch by batch until the inbox is closed and empty. A batch forms while the last one syncs."""
+        while batch := await self._inbox.drain():
+            outcome = await self._commit_stubbornly(batch)
+            if outcome is not None:
+                self._confirm(batch, outcome)
+                self._progress.reached(outcome.last_id)
+            for delivery in batch:
+                if delivery.qos:
+                    delivery.link.acknowledge(delivery.mid)
+
+    async def _commit_stubbornly(self, batch: list[Delivery]) -> Outcome | None:
+        """Try until the disk takes it: what is not acknowledged is safe in the broker and in the street."""
+        jitter = FullJitter(*_DISK_RETRY)
+        while True:
+            try:
+                return await self._commit(batch)
+            except StoreError as error:
+                log.error("disk refused a batch", extra={"messages": len(batch), "why": str(error)})
+                await asyncio.sleep(jitter.next_s())
+
+    async def _commit(self, batch: list[Delivery]) -> Outcome | None:
+        """Write a batch; None if there was nothing to write."""
+        arrivals = [delivery.arrival for delivery in batch if delivery.arrival is not None]
+        floors = [delivery.floor_ms for delivery in batch if delivery.floor_ms is not None]
+        until = floors[-1] if floors else self._received_until
+        if arrivals or self._moment_is_due():
+            outcome = await self._writer.do(lambda store: self._write(store, arrivals, until))
+            self._moment_saved_s = self._clock.monotonic_s()
+        else:
+            outcome = None
+        self._received_until = until
+        return outcome
+
+    def _write(self, store: Store, arrivals: list[Arrival], until: int | None) -> Outcome:
+        """Runs in the writer's thread."""
+        outcome = self._intake.take(store, arrivals)
+        if until is not None:
+            store.save_moment(RECEIVED_UNTIL, until)
+        if self._inbox.overflowed:
+            dropped, self._inbox.overflowed = self._inbox.overflowed, 0
+            store.count({"dropped.qos0_overflow": dropped})
+        return outcome
+
+    def _moment_is_due(self) -> bool:
+        return self._clock.monotonic_s() - self._moment_saved_s >= _SAVE_MOMENT_S
+
+    def _confirm(self, batch: list[Delivery], outcome: Outcome) -> None:
+        """Publish receipts; one that is lost costs a repetition, so its failure stops nothing."""
+        link = batch[-1].link
+        for topic, frame in receipts(outcome, self._intake.registry, self._clock):
+            link.publish_retained(topic, frame)
+
+
+def _topic(message: MQTTMessage) -> str:
+    try:
+        return message.topic
+    except UnicodeDecodeError:
+        return ""  # refused as bad_topic
+
+
+async def _first_of(*coroutines: Coroutine[None, None, None]) -> None:
+    """Run until the first one ends, and end as it did."""
+    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _end(*tasks: asyncio.Task[None] | asyncio.Task[bool]) -> None:
+    """Cancel and await tasks; the error of one that had failed comes out."""
+    for task in tasks:
+        task.cancel()
+    for result in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(result, Exception):
+            raise result

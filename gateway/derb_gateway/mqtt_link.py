@@ -1,0 +1,206 @@
+"""One connection over aiomqtt with our own acknowledgements: the only place that reaches inside it.
+
+What is reached for, and missing in aiomqtt 2.5: paho's `manual_ack_set` and `ack`; the `dup` flag of a message; whether
+the broker kept our session; the reason code of a PUBACK, without which a refused publication looks delivered.
+"""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import aiomqtt
+from aiomqtt.exceptions import MqttConnectError
+from paho.mqtt.client import Client as PahoClient
+from paho.mqtt.client import MQTTMessage
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from derb_gateway.config import Connection
+from derb_gateway.errors import BrokerError, BrokerRefused
+
+_NO_RETAINED = 2  # MQTT 5, 3.8.3.1: do not send retained messages at subscription; they have no time
+_AUTH_CODES = {0x84, 0x85, 0x86, 0x87, 0x8A, 0x8C, 1, 2, 4, 5}
+_FAILED = 0x80
+NO_SUBSCRIBER = 0x10
+
+
+@dataclass(frozen=True, slots=True)
+class SessionWish:
+    """What we ask of the broker: MQTT version (4 or 5), and for how long and how much it may keep for us."""
+
+    version: int = 5
+    clean: bool = True
+    expiry_s: int = 0
+    receive_maximum: int = 100
+
+
+class Link:
+    """A connection that is up. After its end, acknowledgements go nowhere: the messages will come again."""
+
+    def __init__(self, client: aiomqtt.Client, version: int) -> None:
+        self._client = client
+        self._paho: PahoClient = client._client
+        self._version = version
+        self.session_present = False
+        self.open = False
+        self.puback_code = 0
+
+    def acknowledge(self, mid: int) -> None:
+        """Send the PUBACK of a message that this very connection brought."""
+        if self.open:
+            self._paho.ack(mid, 1)
+
+    def publish_retained(self, topic: str, payload: bytes) -> bool:
+        """Hand a QoS 0 retained message to the socket; return False if the connection is gone."""
+        return self.open and self._paho.publish(topic, payload, 0, True).rc == 0
+
+    async def publish(self, topic: str, payload: bytes, timeout_s: float) -> int:
+        """Publish at QoS 1 and return the PUBACK's reason code; one at a time. BrokerError."""
+        with translated():
+            await self._client.publish(topic, payload, 1, timeout=timeout_s)
+        return self.puback_code
+
+    async def subscribe(self, topic: str) -> None:
+        """Subscribe at QoS 1 to what is live; BrokerError unless the broker grants it."""
+        with translated():
+            if self._version == 5:
+                options = SubscribeOptions(qos=1, retainHandling=_NO_RETAINED)
+                granted = await self._client.subscribe(topic, options=options)
+            else:
+                granted = await self._client.subscribe(topic, 1)
+        codes = [code.value if isinstance(code, ReasonCode) else code for code in granted]
+        if any(code >= _FAILED for code in codes):
+            msg = f"the broker refused the subscription to {topic}"
+            raise BrokerRefused(msg)
+
+    async def wait_for_end(self) -> None:
+        """Wait until the connection is lost and say so with BrokerError."""
+        with translated():
+            async for _ in self._client.messages:  # ours bypass this queue; its end is the connection's
+                pass
+
+
+@asynccontextmanager
+async def connect(
+    connection: Connection,
+    client_id: str,
+    wish: SessionWish,
+    on_message: Callable[[Link, MQTTMessage], None] | None = None,
+) -> AsyncIterator[Link]:
+    """Connect once. BrokerRefused if we may not, BrokerError if it fails or when leaving finds it broken."""
+    client = _client(connection, client_id, wish)
+    link = Link(client, wish.version)
+    _hook(link, on_message)
+    await _enter(client)
+    link.open = True
+    try:
+        yield link
+    finally:
+        link.open = False
+        with suppress(aiomqtt.MqttError):  # it is gone either way
+            await client.__aexit__(None, None, None)
+
+
+async def _enter(client: aiomqtt.Client) -> None:
+    try:
+        with translated():
+            await client.__aenter__()
+    except BaseException:
+        _abandon(client)
+        raise
+
+
+def _abandon(client: aiomqtt.Client) -> None:
+    """Close what aiomqtt leaves open when a connection does not come about."""
+    if client._misc_task is not None:
+        client._misc_task.cancel()
+    sock = client._client.socket()
+    if sock is not None and sock.fileno() >= 0:
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(sock.fileno())
+        loop.remove_writer(sock.fileno())
+        sock.close()
+
+
+def _client(connection: Connection, client_id: str, wish: SessionWish) -> aiomqtt.Client:
+    """Return a fresh client; one that is entered again would give us its old messages twice."""
+    v5 = wish.version == 5
+    return aiomqtt.Client(
+        connection.host,
+        connection.port,
+        identifier=client_id,
+        username=connection.username,
+        password=connection.secret(),
+        protocol=aiomqtt.ProtocolVersion.V5 if v5 else aiomqtt.ProtocolVersion.V311,
+        clean_session=None if v5 else wish.clean,
+        clean_start=wish.clean if v5 else 3,
+        properties=_connect_properties(wish) if v5 else None,
+        keepalive=connection.keepalive_s,
+        timeout=connection.timeout_s,
+        tls_context=_tls(connection),
+    )
+
+
+def _connect_properties(wish: SessionWish) -> Properties:
+    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+    properties.ReceiveMaximum = wish.receive_maximum
+    properties.SessionExpiryInterval = wish.expiry_s
+    return properties
+
+
+def _tls(connection: Connection) -> ssl.SSLContext | None:
+    tls = connection.tls
+    if tls is None:
+        return None
+    context = ssl.create_default_context(cafile=tls.ca_file)
+    if tls.cert_file is not None:
+        context.load_cert_chain(tls.cert_file, tls.key_file)
+    return context
+
+
+def _hook(link: Link, on_message: Callable[[Link, MQTTMessage], None] | None) -> None:
+    """Listen in on paho's callbacks; aiomqtt still gets each of them."""
+    paho = link._paho
+    on_connect: Any = paho.on_connect
+    on_disconnect: Any = paho.on_disconnect
+    on_publish: Any = paho.on_publish
+
+    def connected(client: PahoClient, userdata: Any, flags: Any, *rest: Any) -> None:
+        link.session_present = flags.session_present
+        on_connect(client, userdata, flags, *rest)
+
+    def disconnected(*arguments: Any) -> None:
+        link.open = False
+        on_disconnect(*arguments)
+
+    def published(client: PahoClient, userdata: Any, mid: int, code: Any, properties: Any) -> None:
+        link.puback_code = code.value
+        on_publish(client, userdata, mid, code, properties)
+
+    paho.on_connect, paho.on_disconnect, paho.on_publish = connected, disconnected, published
+    if on_message is not None:
+        paho.manual_ack_set(True)
+        paho.on_message = lambda _client, _userdata, message: on_message(link, message)
+
+
+class translated:  # noqa: N801 - reads as a statement
+    """Turn aiomqtt's errors into ours: refused for good, or worth another try."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, MqttConnectError) and _code(error) in _AUTH_CODES:
+            msg = f"the broker does not let us in: {error}"
+            raise BrokerRefused(msg) from error
+        if isinstance(error, aiomqtt.MqttError | OSError | asyncio.TimeoutError | ValueError):
+            raise BrokerError(str(error) or type(error).__name__) from error
+
+
+def _code(error: aiomqtt.MqttCodeError) -> int | None:
+    return error.rc.value if isinstance(error.rc, ReasonCode) else error.rc

@@ -1,0 +1,44 @@
+"""What the intake remembers of one node between its frames."""
+
+from collections import deque
+from collections.abc import Callable
+
+from derb_gateway.downlink import RANGES_MAX, Range
+from derb_gateway.frame import TAG_BYTES
+from derb_gateway.intervals import IntervalSet
+
+_TAGS_KEPT = 32
+
+
+class NodeState:
+    """When a node was heard, the tags of its latest frames, and where its latest frames were."""
+
+    __slots__ = ("_anchors", "first_ms", "frames", "last_ms", "tags")
+
+    def __init__(self, first_ms: int, last_ms: int, frames: int, tags: bytes) -> None:
+        self.first_ms = first_ms
+        self.last_ms = last_ms
+        self.frames = frames
+        cut = (tags[i : i + TAG_BYTES] for i in range(0, len(tags), TAG_BYTES))
+        self.tags = deque(cut, maxlen=_TAGS_KEPT)
+        self._anchors: deque[tuple[int, int]] = deque(maxlen=RANGES_MAX)
+
+    def heard(self, tag: bytes, boot: int, sequence: int, now_ms: int) -> bool:
+        """Note a good frame; return whether the very same one is among the latest."""
+        repeated = tag in self.tags
+        if not repeated:
+            self.tags.append(tag)
+        self.frames += 1
+        self.last_ms = now_ms
+        if (boot, sequence) in self._anchors:
+            self._anchors.remove((boot, sequence))
+        self._anchors.append((boot, sequence))
+        return repeated
+
+    def ranges(self, known: Callable[[int], IntervalSet]) -> list[Range]:
+        """Return the runs around the latest frames, latest first, each once."""
+        runs: dict[Range, None] = {}
+        for boot, sequence in reversed(self._anchors):
+            if run := known(boot).run(sequence):
+                runs[Range(boot, *run)] = None
+        return list(runs)

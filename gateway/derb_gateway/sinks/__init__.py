@@ -1,0 +1,1 @@
+"""Ways to the city: one file each, behind one small protocol."""

@@ -1,0 +1,186 @@
+"""What the gateway keeps: a thin face over the tables. All writes run in the writer's thread."""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from derb_gateway import schema
+from derb_gateway.intervals import IntervalSet
+
+
+class NewReading(NamedTuple):
+    """A row of `reading` before it has an id; `error_ms` None: no bound is known."""
+
+    node: str
+    boot: int
+    seq: int
+    kind: int
+    body: str
+    observed_ms: int
+    error_ms: int | None
+    lower_bound: bool
+    received_ms: int
+    synchronised: bool
+
+
+class StoredReading(NamedTuple):
+    """A row of `reading`."""
+
+    id: int
+    node: str
+    boot: int
+    seq: int
+    kind: int
+    body: str
+    observed_ms: int
+    error_ms: int | None
+    lower_bound: bool
+    received_ms: int
+    synchronised: bool
+
+
+class StoredTime(NamedTuple):
+    """When a reading was made, and by how much earlier it may have been (None: no bound is known)."""
+
+    id: int
+    observed_ms: int
+    error_ms: int | None
+
+
+class Store:
+    """One SQLite file, held by one process."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create the file; a damaged one is set aside. StoreLocked."""
+        self.path = path
+        self._lock = schema.lock(path)
+        self.db, self.set_aside = schema.open_store(path)
+
+    def replace_damaged(self) -> None:
+        """Set the file aside and go on with a new one."""
+        self.db.close()
+        self.set_aside = schema.set_aside(self.path)
+        self.db = schema.connect(self.path)
+
+    def close(self) -> None:
+        """Close the file and let others have it."""
+        self.db.close()
+        schema.unlock(self._lock)
+
+    # Readings
+
+    def insert(self, readings: Iterable[NewReading]) -> None:
+        """Insert readings that `known` says are new."""
+        self.db.executemany(
+            "INSERT INTO reading (node, boot, seq, kind, body, observed_ms, error_ms, lower_bound, received_ms,"
+            " synchronised) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            readings,
+        )
+
+    def last_id(self) -> int:
+        """Return the id of the newest reading there ever was."""
+        row = self.db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'reading'").fetchone()
+        return int(row[0])
+
+    def time_if_unforwarded(self, node: str, boot: int, seq: int) -> StoredTime | None:
+        """Return a reading's time if no sink has passed it yet."""
+        row = self.db.execute(
+            "SELECT id, observed_ms, error_ms FROM reading WHERE node = ? AND boot = ? AND seq = ?"
+            " AND id > coalesce((SELECT max(reading) FROM cursor), 0)",
+            (node, boot, seq),
+        ).fetchone()
+        return StoredTime(*row) if row else None
+
+    def refine_time(self, id_: int, observed_ms: int, error_ms: int | None, *, lower_bound: bool) -> None:
+        """Replace a reading's time by a surer one."""
+        self.db.execute(
+            "UPDATE reading SET observed_ms = ?, error_ms = ?, lower_bound = ? WHERE id = ?",
+            (observed_ms, error_ms, lower_bound, id_),
+        )
+
+    def prune(self, keep: int, sinks: Sequence[str]) -> int:
+        """Delete readings that all these sinks have, but the last `keep`; return how many went."""
+        passed = min((self.cursor(sink)[0] for sink in sinks), default=self.last_id())
+        below = min(passed, self.last_id() - keep)
+        return self.db.execute("DELETE FROM reading WHERE id <= ?", (below,)).rowcount
+
+    # What is known, for ever
+
+    def known(self, node: str, boot: int) -> IntervalSet:
+        """Return the sequence numbers of a boot that were stored, pruned since or not."""
+        rows = self.db.execute("SELECT low, high FROM known WHERE node = ? AND boot = ?", (node, boot))
+        return IntervalSet(rows)
+
+    def save_known(self, node: str, boot: int, before: list[tuple[int, int]], now: list[tuple[int, int]]) -> None:
+        """Write what changed between two states of a boot's intervals."""
+        lows = {low for low, _ in now}
+        gone = [(node, boot, low) for low, _ in before if low not in lows]
+        self.db.executemany("DELETE FROM known WHERE node = ? AND boot = ? AND low = ?", gone)
+        changed = [(node, boot, low, high) for low, high in set(now).difference(before)]
+        self.db.executemany(
+            "INSERT INTO known VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET high = excluded.high", changed
+        )
+
+    # Nodes
+
+    def node(self, node: str) -> tuple[int, int, int, bytes] | None:
+        """Return (first seen, last seen, frames, latest tags) of a node that was heard before."""
+        row = self.db.execute("SELECT first_ms, last_ms, frames, tags FROM node WHERE node = ?", (node,)).fetchone()
+        return row if row is None else (row[0], row[1], row[2], row[3])
+
+    def save_node(self, node: str, first_ms: int, last_ms: int, frames: int, tags: bytes) -> None:
+        """Write a node's row."""
+        self.db.execute(
+            "INSERT INTO node VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+            " last_ms = excluded.last_ms, frames = excluded.frames, tags = excluded.tags",
+            (node, first_ms, last_ms, frames, tags),
+        )
+
+    def let_in(self, node: str) -> None:
+        """Take a node out of the waiting room."""
+        self.db.execute("DELETE FROM waiting WHERE node = ?", (node,))
+
+    def wait_for_operator(self, node: str, now_ms: int, at_most: int) -> None:
+        """Put an unknown node into the waiting room, which holds the `at_most` latest."""
+        self.db.execute(
+            "INSERT INTO waiting VALUES (?, ?, ?, 1) ON CONFLICT DO UPDATE SET"
+            " last_ms = excluded.last_ms, count = count + 1",
+            (node, now_ms, now_ms),
+        )
+        self.db.execute(
+            "DELETE FROM waiting WHERE node IN (SELECT node FROM waiting ORDER BY last_ms DESC LIMIT -1 OFFSET ?)",
+            (at_most,),
+        )
+
+    # Counters, cursors, moments
+
+    def count(self, by: Mapping[str, int]) -> None:
+        """Add to counters."""
+        self.db.executemany(
+            "INSERT INTO counter VALUES (?, ?) ON CONFLICT DO UPDATE SET value = value + excluded.value",
+            by.items(),
+        )
+
+    def counters(self) -> Counter[str]:
+        """Return all counters."""
+        return Counter(dict(self.db.execute("SELECT name, value FROM counter")))
+
+    def cursor(self, sink: str) -> tuple[int, str | None]:
+        """Return the id of the last reading a sink has, and what the sink wrote beside it."""
+        row = self.db.execute("SELECT reading, state FROM cursor WHERE sink = ?", (sink,)).fetchone()
+        return (row[0], row[1]) if row else (0, None)
+
+    def save_cursor(self, sink: str, reading: int, state: str | None) -> None:
+        """Write how far a sink has got."""
+        self.db.execute("INSERT OR REPLACE INTO cursor VALUES (?, ?, ?)", (sink, reading, state))
+
+    def moment(self, name: str) -> int | None:
+        """Return a kept moment in Unix milliseconds."""
+        row = self.db.execute("SELECT unix_ms FROM moment WHERE name = ?", (name,)).fetchone()
+        return int(row[0]) if row else None
+
+    def save_moment(self, name: str, unix_ms: int) -> None:
+        """Keep a moment."""
+        self.db.execute("INSERT OR REPLACE INTO moment VALUES (?, ?)", (name, unix_ms))

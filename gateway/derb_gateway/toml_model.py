@@ -1,0 +1,114 @@
+"""TOML files as checked models: unknown keys are errors, and every mistake is told at once."""
+
+import difflib
+import tomllib
+import types
+import typing
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from derb_gateway.errors import ConfigError
+
+S = TypeVar("S", bound="Settings")
+
+TomlPath = Annotated[Path, Field(strict=False)]  # TOML has no paths, only text
+_SECRETS = ("key", "password")
+
+
+class Settings(BaseModel):
+    """A table whose unknown keys are errors and whose relative paths start at its file's folder."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def load_toml(path: Path, model: type[S]) -> S:
+    """Return the file as a `model`; ConfigError with one line for each mistake."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from None
+    except UnicodeDecodeError:
+        raise ConfigError([f"{path}: is not UTF-8 text"]) from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError([f"{path}: is not TOML: {error}"]) from None
+    try:
+        loaded = model.model_validate(table)
+    except ValidationError as error:
+        raise ConfigError([_problem(path, model, e) for e in error.errors()]) from None
+    return resolve_paths(loaded, path.parent.resolve())
+
+
+def resolve_paths(settings: S, folder: Path) -> S:
+    """Return a copy in which every relative path starts at `folder`."""
+    changed = {name: _resolved(getattr(settings, name), folder) for name in type(settings).model_fields}
+    return settings.model_copy(update=changed)
+
+
+def _resolved(value: Any, folder: Path) -> Any:
+    if isinstance(value, Path):
+        return folder / value.expanduser()
+    if isinstance(value, Settings):
+        return resolve_paths(value, folder)
+    if isinstance(value, list):
+        return [_resolved(item, folder) for item in value]
+    return value
+
+
+def _problem(path: Path, model: type[BaseModel], error: ErrorDetails) -> str:
+    where = dotted(error["loc"])
+    if error["type"] == "extra_forbidden":
+        known = sorted(known_keys(model, error["loc"][:-1]))
+        return f"{path}: {where}: unknown key{nearest(str(error['loc'][-1]), known)}"
+    if error["type"] == "missing":
+        return f"{path}: {where}: is missing"
+    told = error["msg"].removeprefix("Value error, ")
+    given = error["input"]
+    secret = where.endswith(_SECRETS)  # a log is no place for a key, not even a wrong one
+    shown = f" (given: {given!r})" if isinstance(given, str | int | float) and not secret else ""
+    return f"{path}: {where or 'the file'}: {told[:1].lower()}{told[1:]}{shown}"
+
+
+def nearest(word: str, known: Sequence[str]) -> str:
+    """Return `; did you mean "x"?`, or what there is to choose from."""
+    if close := difflib.get_close_matches(word, known, 1, 0.5):
+        return f'; did you mean "{close[0]}"?'
+    return f"; known keys: {', '.join(known)}"
+
+
+def dotted(location: Sequence[int | str]) -> str:
+    """Return a key path as a person writes it: sink[0].path; union tags are left out."""
+    text = ""
+    for i, part in enumerate(location):
+        if isinstance(part, int):
+            text += f"[{part}]"
+        elif not (i and isinstance(location[i - 1], int) and i + 1 < len(location)):
+            text += f".{part}" if text else part
+    return text
+
+
+def known_keys(model: type[BaseModel], location: Sequence[int | str]) -> set[str]:
+    """Return the keys that the table at `location` may have."""
+    tables: list[type[BaseModel]] = [model]
+    for part in location:
+        if isinstance(part, int):
+            continue
+        inner = [t for m in tables if part in m.model_fields for t in _tables(m.model_fields[part].annotation)]
+        tables = inner or [m for m in tables if part in _tags(m)] or tables
+    return {name for table in tables for name in table.model_fields}
+
+
+def _tables(annotation: Any) -> list[type[BaseModel]]:
+    """Return the models somewhere inside a type."""
+    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
+        return [annotation] if issubclass(annotation, BaseModel) else []
+    return [table for inside in typing.get_args(annotation) for table in _tables(inside)]
+
+
+def _tags(model: type[BaseModel]) -> tuple[str, ...]:
+    """Return the values of a model's `type` field, which tell the members of a union apart."""
+    field = model.model_fields.get("type")
+    return typing.get_args(field.annotation) if field else ()

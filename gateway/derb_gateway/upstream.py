@@ -1,0 +1,51 @@
+"""A stored reading as the city gets it: one JSON object, the same for all sinks of JSON."""
+
+import json
+from typing import Any
+
+from derb_gateway import times
+from derb_gateway.clock import iso_utc
+from derb_gateway.readings import KIND_NAMES
+from derb_gateway.registry import Registry
+from derb_gateway.store import StoredReading
+
+
+def reading_key(reading: StoredReading) -> str:
+    """Return what tells this reading from all others, for ever."""
+    return f"{reading.node}:{reading.boot}:{reading.seq}"
+
+
+def upstream_reading(reading: StoredReading, registry: Registry) -> dict[str, Any]:
+    """Return a reading with its place and, for a container, its level as the registry has them now."""
+    body = json.loads(reading.body)
+    return {
+        "key": reading_key(reading),
+        "node": reading.node,
+        "boot": reading.boot,
+        "seq": reading.seq,
+        "kind": KIND_NAMES[reading.kind],
+        "observed_at": iso_utc(reading.observed_ms),
+        "time_quality": times.quality(reading.error_ms),
+        "time_error_s": times.error_s(reading.error_ms),
+        "received_at": iso_utc(reading.received_ms),
+        "clock_synchronised": bool(reading.synchronised),
+        **_place(reading.node, registry),
+        **body,
+        **_level(reading.node, body, registry),
+    }
+
+
+def _place(node: str, registry: Registry) -> dict[str, str]:
+    if bay := registry.bays.get(node):
+        return {"bay": bay.id, "zone": bay.zone}
+    if container := registry.containers.get(node):
+        return {"container": container.id, "zone": container.zone}
+    return {}
+
+
+def _level(node: str, body: dict[str, Any], registry: Registry) -> dict[str, float | None]:
+    if "distance_mm" not in body:
+        return {}
+    container, distance_mm = registry.containers.get(node), body["distance_mm"]
+    known = container is not None and distance_mm is not None
+    return {"level_pct": container.level_pct(distance_mm) if known and container else None}

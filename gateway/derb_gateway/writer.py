@@ -1,0 +1,110 @@
+"""The one thread that writes: jobs that wait together share one transaction and one sync."""
+
+import asyncio
+import logging
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, NamedTuple, TypeVar
+
+from derb_gateway import schema
+from derb_gateway.errors import StoreError
+from derb_gateway.store import Store
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+_JOBS_A_COMMIT = 64
+
+
+class _Job(NamedTuple):
+    work: Callable[[Store], Any]
+    promise: "Future[Any]"
+
+
+class Writer:
+    """Runs jobs in order; a job's promise is kept once what it wrote is on the disk."""
+
+    def __init__(self, store: Store, on_rollback: Callable[[], None]) -> None:
+        """`on_rollback` is called in the writer's thread whenever what was written is void."""
+        self._store = store
+        self._on_rollback = on_rollback
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+        self.commits = 0
+        self._thread.start()
+
+    async def do(self, work: Callable[[Store], T]) -> T:
+        """Return what `work` returns after its writes are synced; StoreError if the disk did not take them."""
+        promise: Future[T] = Future()
+        self._jobs.put(_Job(work, promise))
+        return await asyncio.shield(asyncio.wrap_future(promise))
+
+    def close(self) -> None:
+        """Finish all jobs and end the thread."""
+        self._jobs.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            jobs = [job, *self._waiting()]
+            try:
+                self._together(jobs)
+            except Exception as error:  # noqa: BLE001 - told to whoever waits
+                for each in jobs:
+                    if not each.promise.done():
+                        each.promise.set_exception(error)
+
+    def _waiting(self) -> list[_Job]:
+        jobs: list[_Job] = []
+        while len(jobs) < _JOBS_A_COMMIT - 1:
+            try:
+                job = self._jobs.get_nowait()
+            except queue.Empty:
+                break
+            if job is None:
+                self._jobs.put(None)
+                break
+            jobs.append(job)
+        return jobs
+
+    def _together(self, jobs: list[_Job]) -> None:
+        """Run jobs in one transaction; if one fails, each in its own, so that only that one fails."""
+        try:
+            results = self._transaction(jobs)
+        except Exception as error:
+            self._roll_back(error)
+            if len(jobs) == 1:
+                raise _translated(error) from error
+            for job in jobs:
+                self._alone(job)
+        else:
+            for job, result in zip(jobs, results, strict=True):
+                job.promise.set_result(result)
+
+    def _alone(self, job: _Job) -> None:
+        try:
+            self._together([job])
+        except Exception as error:  # noqa: BLE001 - told to whoever waits
+            job.promise.set_exception(error)
+
+    def _transaction(self, jobs: list[_Job]) -> list[Any]:
+        self._store.db.execute("BEGIN IMMEDIATE")
+        results = [job.work(self._store) for job in jobs]
+        self._store.db.execute("COMMIT")
+        self.commits += 1
+        return results
+
+    def _roll_back(self, error: Exception) -> None:
+        if self._store.db.in_transaction:
+            self._store.db.execute("ROLLBACK")
+        self._on_rollback()
+        if isinstance(error, sqlite3.Error) and schema.is_damage(error):
+            self._store.replace_damaged()
+            log.error("store damaged, set aside", extra={"aside": str(self._store.set_aside), "why": str(error)})
+
+
+def _translated(error: Exception) -> Exception:
+    return StoreError(f"the store did not take it: {error}") if isinstance(error, sqlite3.Error) else error
