@@ -15,7 +15,7 @@ from derb_gateway.errors import GatewayError
 from derb_gateway.intake import Intake, Limits
 from derb_gateway.mqtt_intake import MqttIntake
 from derb_gateway.progress import Progress
-from derb_gateway.registry import Registry, load_registry
+from derb_gateway.registry import load_registry
 from derb_gateway.sinks.base import Sink
 from derb_gateway.sinks.file_sink import FileSink
 from derb_gateway.sinks.forwarder import Forwarder
@@ -99,7 +99,7 @@ class Server:
         try:
             self.registry = self.intake.registry = load_registry(self.config.registry)
         except GatewayError as error:
-            log.error("registry not taken", extra={"why": str(error)})
+            log.error("registry not taken", extra={"why": str(error)})  # noqa: TRY400 - its text says it all
         else:
             log.info("registry taken", extra={"nodes": len(self.registry.keys)})
 

@@ -11,7 +11,8 @@ class Arrival:
     """One message as it came.
 
     `payload` is cut to what the quarantine keeps of its `length` bytes. `error_ms`: by how much earlier than
-    `received_ms` it may have reached the broker; 0 not at all, None: nobody knows. `dup`: the broker's repeat flag.
+    `received_ms` it may have reached the broker; 0 not at all, None: nobody knows. `dup`: the broker says
+    that it sent this before.
     """
 
     topic: str
@@ -24,7 +25,14 @@ class Arrival:
 
     @classmethod
     def of(
-        cls, topic: str, payload: bytes, *, dup: bool, received_ms: int, error_ms: int | None, synchronised: bool
+        cls,
+        topic: str,
+        payload: bytes,
+        *,
+        dup: bool,
+        received_ms: int,
+        error_ms: int | None,
+        synchronised: bool,
     ) -> "Arrival":
         """Return an arrival that holds no more of its payload than is of use."""
         kept = payload if len(payload) <= RAW_KEPT_BYTES else payload[:RAW_KEPT_BYTES]

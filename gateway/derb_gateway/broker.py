@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 from importlib.util import find_spec
-from pathlib import Path
 
 from derb_gateway.backoff import FullJitter
 from derb_gateway.config import BrokerSettings
@@ -29,7 +28,7 @@ def choose_engine(settings: BrokerSettings) -> str:
         require_mosquitto()
         return "mosquitto"
     if find_spec("amqtt") is None:
-        msg = "there is neither mosquitto (`sudo apt-get install mosquitto`) nor amqtt (`pip install amqtt`) here"
+        msg = "there is no broker here: `sudo apt-get install mosquitto`, or `pip install amqtt` for a trial"
         raise BrokerMissing(msg)
     return "amqtt"
 
@@ -63,7 +62,10 @@ class BrokerProcess:
             *command, stdin=asyncio.subprocess.DEVNULL, stdout=sys.stderr, preexec_fn=_die_with_parent
         )
         await self._ready(self._child)
-        log.info("broker started", extra={"engine": self.engine, "port": self.settings.port, "pid": self._child.pid})
+        log.info(
+            "broker started",
+            extra={"engine": self.engine, "port": self.settings.port, "pid": self._child.pid},
+        )
 
     async def run(self) -> None:
         """Start the child again whenever it dies."""
@@ -77,7 +79,7 @@ class BrokerProcess:
                 await self.start()
                 jitter.reset()
             except BrokerError as error:
-                log.error("broker does not start", extra={"why": str(error)})
+                log.error("broker does not start", extra={"why": str(error)})  # noqa: TRY400 - its text says it all
                 await self.stop()
                 await asyncio.sleep(jitter.next_s())
 

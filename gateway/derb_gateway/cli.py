@@ -31,7 +31,11 @@ def run(
     """Run the gateway until SIGTERM or Ctrl-C."""
     settings = _configured(config)
     set_up_logging(settings.log)
-    clock = Clock() if clock_speed is None else SimulatedClock(clock_origin_unix_ms, clock_origin_real_ms, clock_speed)
+    clock = (
+        Clock()
+        if clock_speed is None
+        else SimulatedClock(clock_origin_unix_ms, clock_origin_real_ms, clock_speed)
+    )
     try:
         asyncio.run(_serve(settings, clock))
     except ConfigError as error:

@@ -24,7 +24,9 @@ _KNOWN_CACHED = 20_000
 class Limits:
     """How much of what is refused is kept."""
 
-    def __init__(self, quarantine_rows: int = 10_000, quarantine_bytes: int = 4_194_304, waiting: int = 1_000) -> None:
+    def __init__(
+        self, quarantine_rows: int = 10_000, quarantine_bytes: int = 4_194_304, waiting: int = 1_000
+    ) -> None:
         self.quarantine_rows = quarantine_rows
         self.quarantine_bytes = quarantine_bytes
         self.waiting = waiting
@@ -80,9 +82,7 @@ class Intake:
     def quarantine_of(self, store: Store) -> Quarantine:
         """Return the quarantine of the present file."""
         if self._quarantine is None:
-            self._quarantine = Quarantine(
-                store.db, self.limits.quarantine_rows, self.limits.quarantine_bytes
-            )
+            self._quarantine = Quarantine(store.db, self.limits.quarantine_rows, self.limits.quarantine_bytes)
         return self._quarantine
 
 
@@ -108,7 +108,7 @@ class _Batch:
             self._refuse(arrival, refused.reason, str(refused))
             if isinstance(refused, UnknownNode):
                 self._wait(node, arrival)
-        except Exception as crash:  # noqa: BLE001 - a decoder's bug must not hold up the street; it is counted
+        except Exception as crash:
             log.exception("decoder failed", extra={"topic": arrival.topic, "raw": arrival.payload.hex()})
             self._refuse(arrival, "decoder_failed", repr(crash))
         else:

@@ -31,7 +31,7 @@ class TextLines(logging.Formatter):
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S")
 
-    def formatMessage(self, record: logging.LogRecord) -> str:
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging calls it so
         """Return the line with its extras behind it."""
         line = super().formatMessage(record)
         return " ".join([line, *(f"{name}={value}" for name, value in extras(record).items())])

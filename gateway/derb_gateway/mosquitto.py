@@ -1,4 +1,4 @@
-"""Mosquitto: where it is, and a configuration for it that does not lose what a gateway needs. Pure but for looking."""
+"""Mosquitto: where it is, and a configuration for it that does not lose what a gateway needs."""
 
 import getpass
 import os
@@ -22,7 +22,7 @@ def require_mosquitto() -> Path:
     """Return the broker's program; BrokerMissing says how to get it."""
     found = find_mosquitto()
     if found is None:
-        msg = "there is no mosquitto on this machine: `sudo apt-get install mosquitto`, or set broker.manage = false"
+        msg = "there is no mosquitto here: `sudo apt-get install mosquitto`, or set broker.manage = false"
         raise BrokerMissing(msg)
     return found
 

@@ -1,4 +1,4 @@
-"""From the broker to the disk and back: take, commit, give receipts, acknowledge, in this order and no other."""
+"""From the broker to the disk and back: take, commit, give receipts, acknowledge; in no other order."""
 
 import asyncio
 import logging
@@ -35,7 +35,13 @@ class MqttIntake:
     """The street's side of the gateway."""
 
     def __init__(
-        self, settings: BrokerSettings, client_id: str, clock: Clock, writer: Writer, intake: Intake, progress: Progress
+        self,
+        settings: BrokerSettings,
+        client_id: str,
+        clock: Clock,
+        writer: Writer,
+        intake: Intake,
+        progress: Progress,
     ) -> None:
         self._settings = settings
         self._client_id = client_id
@@ -108,7 +114,7 @@ class MqttIntake:
         self._inbox.put(Delivery(link, message.mid, message.qos, arrival))
 
     async def _pump(self) -> None:
-        """Commit batch by batch until the inbox is closed and empty. A batch forms while the last one syncs."""
+        """Commit batch by batch until the inbox is closed and empty; one forms while the last one syncs."""
         while batch := await self._inbox.drain():
             outcome = await self._commit_stubbornly(batch)
             if outcome is not None:
@@ -125,7 +131,7 @@ class MqttIntake:
             try:
                 return await self._commit(batch)
             except StoreError as error:
-                log.error("disk refused a batch", extra={"messages": len(batch), "why": str(error)})
+                log.error("disk refused a batch", extra={"why": str(error)})  # noqa: TRY400 - its text says it all
                 await asyncio.sleep(jitter.next_s())
 
     async def _commit(self, batch: list[Delivery]) -> Outcome | None:

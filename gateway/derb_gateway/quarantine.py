@@ -40,7 +40,16 @@ class Quarantine:
         self._db.execute(
             "INSERT INTO quarantine (digest, topic, reason, detail, raw, length, first_ms, last_ms, count)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1)",
-            (digest, topic, refusal.reason, refusal.detail, raw, refusal.length, refusal.at_ms, refusal.at_ms),
+            (
+                digest,
+                topic,
+                refusal.reason,
+                refusal.detail,
+                raw,
+                refusal.length,
+                refusal.at_ms,
+                refusal.at_ms,
+            ),
         )
         self.rows, self.bytes = self.rows + 1, self.bytes + len(raw)
         while self.rows > self._max_rows or self.bytes > self._max_bytes:

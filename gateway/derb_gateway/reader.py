@@ -30,6 +30,6 @@ def read_only(path: Path) -> Iterator[sqlite3.Connection]:
 
 def readings_after(path: Path, after_id: int, at_most: int) -> list[StoredReading]:
     """Return committed readings in the order in which they came; StoreError."""
-    query = f"SELECT {_COLUMNS} FROM reading WHERE id > ? ORDER BY id LIMIT ?"
+    query = f"SELECT {_COLUMNS} FROM reading WHERE id > ? ORDER BY id LIMIT ?"  # noqa: S608 - names of ours
     with read_only(path) as connection:
         return [StoredReading(*row) for row in connection.execute(query, (after_id, at_most))]

@@ -9,9 +9,21 @@ PARKING_STATES = ("unknown", "free", "occupied")
 LEVEL_STATUSES = {8188: "unstable", 8189: "too_close", 8190: "too_far", 8191: "no_echo"}
 DISTANCE_MAX_MM = 8185
 HEALTH_FIELDS = (
-    "battery_mv rssi_dbm temp_c100 reset_cause awake_ms queued shed send_failures heap_free flash_writes"
-    " firmware_version config_version parking_state sensor_fault"
-).split()
+    "battery_mv",
+    "rssi_dbm",
+    "temp_c100",
+    "reset_cause",
+    "awake_ms",
+    "queued",
+    "shed",
+    "send_failures",
+    "heap_free",
+    "flash_writes",
+    "firmware_version",
+    "config_version",
+    "parking_state",
+    "sensor_fault",
+)
 ALARM_CODES = ("full", "collected", "fire", "tilt", "sensor_fault", "readings_shed")
 
 

@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 _REFUSED_WAIT_S = 30.0
 
-# One connection from beginning to end; it calls its argument once it is up, and raises BrokerError when it ends.
+# One connection from beginning to end: calls its argument once it is up, raises BrokerError at its end.
 Session = Callable[[Callable[[], None]], Awaitable[None]]
 
 

@@ -7,7 +7,10 @@ from typing import Any
 from derb_gateway.clock import iso_utc
 from derb_gateway.reader import read_only
 
-_GAPS = "SELECT sum(top + 1 - held) FROM (SELECT max(high) AS top, sum(high - low + 1) AS held FROM known GROUP BY node, boot)"
+_GAPS = (
+    "SELECT sum(top + 1 - held) FROM"
+    " (SELECT max(high) AS top, sum(high - low + 1) AS held FROM known GROUP BY node, boot)"
+)
 
 
 def status(path: Path) -> dict[str, Any]:

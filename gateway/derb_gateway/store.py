@@ -1,6 +1,5 @@
 """What the gateway keeps: a thin face over the tables. All writes run in the writer's thread."""
 
-import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -74,8 +73,8 @@ class Store:
     def insert(self, readings: Iterable[NewReading]) -> None:
         """Insert readings that `known` says are new."""
         self.db.executemany(
-            "INSERT INTO reading (node, boot, seq, kind, body, observed_ms, error_ms, lower_bound, received_ms,"
-            " synchronised) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO reading (node, boot, seq, kind, body, observed_ms, error_ms, lower_bound,"
+            " received_ms, synchronised) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             readings,
         )
 
@@ -113,7 +112,9 @@ class Store:
         rows = self.db.execute("SELECT low, high FROM known WHERE node = ? AND boot = ?", (node, boot))
         return IntervalSet(rows)
 
-    def save_known(self, node: str, boot: int, before: list[tuple[int, int]], now: list[tuple[int, int]]) -> None:
+    def save_known(
+        self, node: str, boot: int, before: list[tuple[int, int]], now: list[tuple[int, int]]
+    ) -> None:
         """Write what changed between two states of a boot's intervals."""
         lows = {low for low, _ in now}
         gone = [(node, boot, low) for low, _ in before if low not in lows]
@@ -127,7 +128,9 @@ class Store:
 
     def node(self, node: str) -> tuple[int, int, int, bytes] | None:
         """Return (first seen, last seen, frames, latest tags) of a node that was heard before."""
-        row = self.db.execute("SELECT first_ms, last_ms, frames, tags FROM node WHERE node = ?", (node,)).fetchone()
+        row = self.db.execute(
+            "SELECT first_ms, last_ms, frames, tags FROM node WHERE node = ?", (node,)
+        ).fetchone()
         return row if row is None else (row[0], row[1], row[2], row[3])
 
     def save_node(self, node: str, first_ms: int, last_ms: int, frames: int, tags: bytes) -> None:
@@ -150,7 +153,8 @@ class Store:
             (node, now_ms, now_ms),
         )
         self.db.execute(
-            "DELETE FROM waiting WHERE node IN (SELECT node FROM waiting ORDER BY last_ms DESC LIMIT -1 OFFSET ?)",
+            "DELETE FROM waiting WHERE node IN"
+            " (SELECT node FROM waiting ORDER BY last_ms DESC LIMIT -1 OFFSET ?)",
             (at_most,),
         )
 

@@ -10,7 +10,7 @@ EXACT, BOUNDED, UNCERTAIN = "exact", "bounded", "uncertain"
 
 
 class ReadingTime(NamedTuple):
-    """The latest moment at which it can have been made, and by how much earlier it may have been (None: unknown)."""
+    """The latest it can have been made, and by how much earlier it may have been (None: unknown)."""
 
     observed_ms: int
     error_ms: int | None

@@ -96,7 +96,9 @@ def known_keys(model: type[BaseModel], location: Sequence[int | str]) -> set[str
     for part in location:
         if isinstance(part, int):
             continue
-        inner = [t for m in tables if part in m.model_fields for t in _tables(m.model_fields[part].annotation)]
+        inner = [
+            t for m in tables if part in m.model_fields for t in _tables(m.model_fields[part].annotation)
+        ]
         tables = inner or [m for m in tables if part in _tags(m)] or tables
     return {name for table in tables for name in table.model_fields}
 

@@ -37,7 +37,7 @@ class Writer:
         self._thread.start()
 
     async def do(self, work: Callable[[Store], T]) -> T:
-        """Return what `work` returns after its writes are synced; StoreError if the disk did not take them."""
+        """Return what `work` returns, once its writes are synced; StoreError if the disk refuses them."""
         promise: Future[T] = Future()
         self._jobs.put(_Job(work, promise))
         return await asyncio.shield(asyncio.wrap_future(promise))
@@ -103,7 +103,9 @@ class Writer:
         self._on_rollback()
         if isinstance(error, sqlite3.Error) and schema.is_damage(error):
             self._store.replace_damaged()
-            log.error("store damaged, set aside", extra={"aside": str(self._store.set_aside), "why": str(error)})
+            log.error(
+                "store damaged, set aside", extra={"aside": str(self._store.set_aside), "why": str(error)}
+            )
 
 
 def _translated(error: Exception) -> Exception:

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Readings in the order of the store, in the upstream format; `first_id` and `last_id` are the store's."""
+    """Readings in the order of the store, in the upstream format; the ids are the store's."""
 
     first_id: int
     last_id: int
@@ -15,7 +15,7 @@ class Batch:
 
 
 class Sink(Protocol):
-    """A target. It may keep a `state` beside its cursor, in the same commit, and is handed the committed one."""
+    """A target. It may keep a `state`, which is committed with its cursor and handed to it again."""
 
     async def open(self, state: str | None) -> str | None:
         """Get ready and return the state to go on from; `state` is None the first time. SinkRetry."""

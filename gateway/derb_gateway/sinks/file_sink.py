@@ -1,6 +1,6 @@
 """NDJSON files, one reading a line, each reading exactly once.
 
-The number and the length of the file are committed with the cursor; what is behind them after a crash is cut off.
+The number and the length of the file are committed with the cursor; what a crash left behind them is cut off.
 """
 
 import asyncio
@@ -66,7 +66,9 @@ class FileSink:
         path = self._path(place.number)
         length = path.stat().st_size if path.exists() else 0
         if length < place.length:
-            log.error("a sink's file is shorter than what was written", extra={"path": str(path), "bytes": length})
+            log.error(
+                "a sink's file is shorter than what was written", extra={"path": str(path), "bytes": length}
+            )
             return Place(place.number + 1, 0)
         if length > place.length:
             os.truncate(path, place.length)

@@ -1,4 +1,4 @@
-"""One sink's task: from its cursor onwards, batch by batch, until told to stop. Sinks know nothing of each other."""
+"""One sink's task: from its cursor onwards, batch by batch. Sinks know nothing of each other."""
 
 import asyncio
 import json
@@ -114,7 +114,9 @@ class Forwarder:
     async def _leave_out(self, batch: Batch, why: str) -> None:
         raw = json.dumps(batch.readings[0]).encode()
         refusal = Refusal(f"sink/{self.name}", "sink_refused", why, raw, len(raw), 0)
-        log.error("sink refused a reading", extra={"sink": self.name, "reading": batch.readings[0], "why": why})
+        log.error(
+            "sink refused a reading", extra={"sink": self.name, "reading": batch.readings[0], "why": why}
+        )
 
         def keep(store: Store) -> None:
             Quarantine(store.db, 1 << 30, 1 << 40).add(refusal)  # the intake caps it
