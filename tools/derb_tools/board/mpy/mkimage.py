@@ -1,0 +1,61 @@
+"""Makes a littlefs image. On stdin, a line of JSON: {"image": path, "blocks": n, "files": [[from, to], ...]}."""
+
+import os
+import vfs
+
+import simctl
+
+_BLOCK_BYTES = 4096
+_MOUNT = "/derb-new-flash"
+
+
+class _Image:
+    def __init__(self, path, blocks):
+        self._blocks = blocks
+        self._file = open(path, "w+b")
+        erased = b"\xff" * _BLOCK_BYTES
+        for _ in range(blocks):
+            self._file.write(erased)
+
+    def readblocks(self, block, buf, offset=0):
+        self._file.seek(block * _BLOCK_BYTES + offset)
+        self._file.readinto(buf)
+
+    def writeblocks(self, block, buf, offset=0):
+        self._file.seek(block * _BLOCK_BYTES + offset)
+        self._file.write(buf)
+
+    def ioctl(self, op, block):
+        if op == 4:
+            return self._blocks
+        if op == 5:
+            return _BLOCK_BYTES
+        if op == 6:
+            self._file.seek(block * _BLOCK_BYTES)
+            self._file.write(b"\xff" * _BLOCK_BYTES)
+        return 0
+
+
+def _copy(source, target, made):
+    parts = target.split("/")[1:-1]
+    for depth in range(len(parts)):
+        folder = _MOUNT + "/" + "/".join(parts[: depth + 1])
+        if folder not in made:
+            made.add(folder)
+            os.mkdir(folder)
+    with open(source, "rb") as old, open(_MOUNT + target, "wb") as new:
+        new.write(old.read())
+
+
+def _main():
+    order = simctl.order()
+    image = _Image(order["image"], order["blocks"])
+    vfs.VfsLfs2.mkfs(image)
+    vfs.mount(vfs.VfsLfs2(image), _MOUNT)
+    made = set()
+    for source, target in order["files"]:
+        _copy(source, target, made)
+    vfs.umount(_MOUNT)
+
+
+_main()

@@ -1,0 +1,62 @@
+"""`machine.UART` of the ESP32 port: what is written goes to the supervisor, what it has prepared can be read."""
+
+import sim_pin
+import simctl
+
+_waiting = {}
+
+
+def setup(waiting):
+    """`waiting`: bytes to be read, by UART number."""
+    for number, received in waiting.items():
+        _waiting[int(number)] = bytearray(bytes.fromhex(received))
+
+
+class UART:
+    INV_TX = 0x20
+    INV_RX = 0x04
+
+    def __init__(self, id, baudrate=115_200, bits=8, parity=None, stop=1, *, tx=None, rx=None, rxbuf=256, timeout=0, **_):
+        if id not in (0, 1, 2):
+            raise ValueError("UART(%d) does not exist" % id)
+        for pin in (tx, rx):
+            if pin is not None:
+                sim_pin.gpio_of(pin)
+        self._id = id
+        self._received = _waiting.setdefault(id, bytearray())
+
+    def init(self, **_):
+        pass
+
+    def any(self):
+        return len(self._received)
+
+    def read(self, count=None):
+        if not self._received:
+            return None
+        count = len(self._received) if count is None else min(count, len(self._received))
+        got = bytes(self._received[:count])
+        self._received[:] = self._received[count:]
+        return got
+
+    def readline(self):
+        end = self._received.find(b"\n")
+        return self.read(None if end < 0 else end + 1)
+
+    def readinto(self, buf, count=None):
+        got = self.read(len(buf) if count is None else count)
+        if got is None:
+            return None
+        buf[: len(got)] = got
+        return len(got)
+
+    def write(self, sent):
+        sent = sent.encode() if isinstance(sent, str) else bytes(sent)
+        simctl.uart_out(self._id, sent)
+        return len(sent)
+
+    def flush(self):
+        pass
+
+    def deinit(self):
+        pass

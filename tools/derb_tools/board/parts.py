@@ -1,0 +1,111 @@
+"""What is wired to a simulated board, and the radio site it stands in. Plain values; the hardware is in `mpy/`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Lis3mdl:
+    """A magnetometer on I2C, fed from a `*.mag` recording whose sample 0 is at street time `start_ms`.
+
+    `noise_nt` is the chip's rms noise per axis; `answers=False` is a broken wire.
+    """
+
+    recording: Path
+    scl: int = 22
+    sda: int = 21
+    int_pin: int | None = None
+    address: int = 0x1E
+    start_ms: int = 0
+    noise_nt: int = 0
+    seed: int = 1
+    answers: bool = True
+
+
+@dataclass(frozen=True)
+class HcSr04:
+    """An ultrasonic ranger on two pins, fed from an `*.echo` recording. `answers=False`: its echo pin stays low."""
+
+    recording: Path
+    trig: int = 25
+    echo: int = 26
+    start_ms: int = 0
+    answers: bool = True
+
+
+@dataclass(frozen=True)
+class Battery:
+    """A voltage at an ADC pin, as it is at the pin (after any divider)."""
+
+    mv: int
+    pin: int = 35
+
+
+@dataclass(frozen=True)
+class Level:
+    """A digital input driven from outside: `changes` are (street_ms, level), in order."""
+
+    pin: int
+    at_rest: int = 1
+    changes: tuple[tuple[int, int], ...] = ()
+
+
+Part = Lis3mdl | HcSr04 | Battery | Level
+
+_NAMES: dict[type, str] = {Lis3mdl: "lis3mdl", HcSr04: "hcsr04", Battery: "battery", Level: "level"}
+
+
+@dataclass(frozen=True)
+class Site:
+    """The Wi-Fi and the names a board finds. `hosts`: name or address -> (host, port) on this laptop.
+
+    `ap_down_after_ms`: so long after the start of a wake the access point goes away.
+    """
+
+    ssid: str = "derb"
+    psk: str = "derb-street"
+    ap_up: bool = True
+    ap_down_after_ms: int | None = None
+    channel: int = 6
+    rssi_dbm: int = -61
+    associate_ms: int = 600
+    dhcp_ms: int = 900
+    hosts: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+
+
+Fault = Literal["ok", "stall", "fail"]
+
+
+@dataclass(frozen=True)
+class Faults:
+    """What is wrong with the network in one wake. A stall costs no real time: the board's clock jumps.
+
+    `dns="stall"` waits for ever, as `getaddrinfo()` has no timeout; `read="stall"`: nothing more comes in or goes out.
+    """
+
+    dns: Fault = "ok"
+    connect: Fault = "ok"
+    read: Fault = "ok"
+
+
+def wiring(parts: list[Part], chip_state: Path) -> list[dict[str, object]]:
+    """The parts as the board's boot harness wants them."""
+    described = []
+    for part in parts:
+        fields = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(part).items()}
+        fields["part"] = _NAMES[type(part)]
+        if isinstance(part, Lis3mdl):
+            fields["state"] = str(chip_state)
+        described.append(fields)
+    return described
+
+
+def radio(site: Site) -> dict[str, object]:
+    """The site's Wi-Fi as the boot harness wants it."""
+    fields = asdict(site)
+    del fields["hosts"]
+    return fields
