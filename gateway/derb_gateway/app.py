@@ -10,7 +10,7 @@ from typing import Any
 
 from derb_gateway.broker import BrokerProcess
 from derb_gateway.clock import Clock
-from derb_gateway.config import Config, FileSinkSettings, SinkSettings
+from derb_gateway.config import BrokerSettings, Config, FileSinkSettings, SinkSettings
 from derb_gateway.errors import GatewayError
 from derb_gateway.intake import Intake, Limits
 from derb_gateway.mqtt_intake import MqttIntake
@@ -57,12 +57,11 @@ class Server:
         kept = config.store
         limits = Limits(kept.quarantine_rows, kept.quarantine_bytes, kept.waiting_nodes)
         self.intake = Intake(self.registry, limits, slack_ms=int(2000 * self.clock.speed))
-        if config.broker.manage:
-            await self._start_broker()
+        broker = await self._start_broker() if config.broker.manage else config.broker
         self.writer = Writer(self.store, self.intake.forget)
         self.progress = Progress(self.store.last_id())
         client_id = config.broker.client_id or f"derb-{config.site}"
-        street = MqttIntake(config.broker, client_id, self.clock, self.writer, self.intake, self.progress)
+        street = MqttIntake(broker, client_id, self.clock, self.writer, self.intake, self.progress)
         self.forwarders = [self._forwarder(settings) for settings in config.sink]
         self._start("intake", street.run(self.stop))
         for forwarder in self.forwarders:
@@ -103,7 +102,8 @@ class Server:
         else:
             log.info("registry taken", extra={"nodes": len(self.registry.keys)})
 
-    async def _start_broker(self) -> None:
+    async def _start_broker(self) -> BrokerSettings:
+        """Return how to speak to the broker that was started."""
         self._broker = BrokerProcess(self.config.broker)
         try:
             await self._broker.start()
@@ -112,6 +112,7 @@ class Server:
             self.store.close()
             raise
         self._start("broker", self._broker.run())
+        return self._broker.settings
 
     def _forwarder(self, settings: SinkSettings) -> Forwarder:
         return Forwarder(

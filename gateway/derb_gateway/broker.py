@@ -48,8 +48,9 @@ class BrokerProcess:
     """Keeps the child alive; `run` ends when it is cancelled."""
 
     def __init__(self, settings: BrokerSettings) -> None:
-        self.settings = settings
         self.engine = choose_engine(settings)
+        only_311 = {"protocol": "3.1.1"} if self.engine == "amqtt" else {}
+        self.settings = settings.model_copy(update=only_311)
         self.restarts = 0
         self._child: asyncio.subprocess.Process | None = None
 
@@ -99,7 +100,7 @@ class BrokerProcess:
         deadline = asyncio.get_running_loop().time() + _READY_S
         while not await reachable(self.settings.host, self.settings.port):
             if child.returncode is not None:
-                msg = f"the broker ended at once with code {child.returncode}; is port {self.settings.port} taken?"
+                msg = f"the broker ended at once ({child.returncode}); is port {self.settings.port} taken?"
                 raise BrokerError(msg)
             if asyncio.get_running_loop().time() > deadline:
                 msg = f"the broker takes no connection on port {self.settings.port} after {_READY_S:.0f} s"

@@ -24,6 +24,7 @@ class Connection(Settings):
 
     host: str = "127.0.0.1"
     port: Port = 1883
+    protocol: Literal["5", "3.1.1"] = "5"
     client_id: Name | None = None
     username: str | None = None
     password: str | None = None
@@ -42,6 +43,10 @@ class Connection(Settings):
             raise ValueError("a password needs a username")
         return self
 
+    def mqtt_version(self) -> int:
+        """Return the version as the wire says it: 5, or 4 for 3.1.1."""
+        return 5 if self.protocol == "5" else 4
+
     def secret(self) -> str | None:
         """Return the password, wherever it is kept."""
         return self.password_file.read_text().strip() if self.password_file else self.password
@@ -50,7 +55,6 @@ class Connection(Settings):
 class BrokerSettings(Connection):
     """The street's broker; with `manage` the gateway starts it as its child."""
 
-    protocol: Literal["5", "3.1.1"] | None = None
     receive_maximum: int = Field(default=500, ge=1, le=65535)
     session_expiry_s: int = Field(default=60, ge=1, le=7 * 86400)
     fence_s: float = Field(default=5.0, ge=0.2)
@@ -63,12 +67,6 @@ class BrokerSettings(Connection):
     message_size_limit: int = Field(default=1_048_576, ge=1024)
     autosave_interval_s: int = Field(default=300, ge=1)
     autosave_on_changes: bool = False
-
-    def protocol_version(self) -> int:
-        """Return 5, or 4 for MQTT 3.1.1 (the fallback broker speaks no other)."""
-        if self.protocol is not None:
-            return 5 if self.protocol == "5" else 4
-        return 4 if self.manage and self.engine == "amqtt" else 5
 
 
 class StoreSettings(Settings):

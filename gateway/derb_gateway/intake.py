@@ -137,7 +137,7 @@ class _Batch:
         if (node, uplink.boot) not in self._before:
             self._before[node, uplink.boot] = known.intervals()
         for reading in reversed(uplink.readings):
-            time = reading_time(arrival, reading.age_s, lower_bound=uplink.age_is_lower_bound)
+            time = reading_time(arrival, reading.age_s, lower_bound=uplink.age_is_bound)
             if reading.sequence not in known:
                 body = json.dumps(reading.body.to_json(), separators=(",", ":"))
                 identity = (node, uplink.boot, reading.sequence)

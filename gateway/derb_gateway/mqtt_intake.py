@@ -74,7 +74,7 @@ class MqttIntake:
         """One connection: subscribe, send fences, wait for the end."""
         settings, began_ms = self._settings, self._clock.wall_ms()
         wish = SessionWish(
-            settings.protocol_version(), False, settings.session_expiry_s, settings.receive_maximum
+            settings.mqtt_version(), False, settings.session_expiry_s, settings.receive_maximum
         )
         self._inbox.forget()
         self._fence = Fence(self._clock, self._received_until)

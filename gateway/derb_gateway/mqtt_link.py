@@ -1,7 +1,7 @@
 """One connection over aiomqtt with our own acknowledgements: the only place that reaches inside it.
 
-What is reached for, and missing in aiomqtt 2.5: paho's `manual_ack_set` and `ack`; the `dup` flag of a message;
-whether the broker kept our session; the reason code of a PUBACK, without which a refusal looks like a delivery.
+What is reached for, and missing in aiomqtt 2.5: paho's `manual_ack_set` and `ack`; a message's `dup` flag;
+whether the broker kept our session; a PUBACK's reason code, without which a refusal looks like a delivery.
 """
 
 import asyncio

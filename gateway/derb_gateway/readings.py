@@ -93,11 +93,11 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Uplink:
-    """A good frame: its readings, newest first. `age_is_lower_bound`: all are at least so old."""
+    """A good frame: its readings, newest first. `age_is_bound`: the ages are lower bounds."""
 
     kind: int
     boot: int
-    age_is_lower_bound: bool
+    age_is_bound: bool
     readings: tuple[Reading, ...]
 
     @property
@@ -115,8 +115,7 @@ class Uplink:
         return {
             "kind": KIND_NAMES[self.kind],
             "boot": self.boot,
-            "sequence": self.sequence,
-            "age_is_lower_bound": self.age_is_lower_bound,
+            "age_is_bound": self.age_is_bound,
             "readings": [{"seq": r.sequence, "age_s": r.age_s, **r.body.to_json()} for r in self.readings],
         }
 
