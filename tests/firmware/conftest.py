@@ -49,14 +49,18 @@ class FirmwareFile(pytest.File):
         for interpreter in interpreters:
             for name, line in names.items():
                 yield FirmwareTest.from_parent(
-                    self, name=f"{name}[{interpreter}]", function=name, interpreter=interpreter, line=line
+                    self,
+                    name=f"{name}[{interpreter}]",
+                    function_name=name,
+                    interpreter=interpreter,
+                    line=line,
                 )
 
     def run_in(self, interpreter: str) -> Run:
         """The report of this file in one interpreter; the process runs once, at the first test of them."""
         if interpreter not in self.runs:
             chosen = [
-                item.function
+                item.function_name
                 for item in self.session.items
                 if isinstance(item, FirmwareTest) and item.parent is self and item.interpreter == interpreter
             ]
@@ -73,16 +77,17 @@ class FirmwareFile(pytest.File):
 class FirmwareTest(pytest.Item):
     """One function in one interpreter."""
 
-    def __init__(self, *, function: str, interpreter: str, line: int, **kwargs: Any) -> None:
+    def __init__(self, *, function_name: str, interpreter: str, line: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.function = function
+        # Not `function`: pytest has its own idea of that.
+        self.function_name = function_name
         self.interpreter = interpreter
         self.line = line
 
     def runtest(self) -> None:
         assert isinstance(self.parent, FirmwareFile)
         try:
-            outcome = self.parent.run_in(self.interpreter).outcome(self.function)
+            outcome = self.parent.run_in(self.interpreter).outcome(self.function_name)
         except InterpreterMissing as error:
             raise FirmwareTestFailed(str(error)) from None
         if outcome.printed:

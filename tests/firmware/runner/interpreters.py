@@ -40,7 +40,7 @@ def wasm32(code: str, heap_kb: int) -> list[str]:
 
 def cpython(code: str, heap_kb: int) -> list[str]:
     """This Python; the heap has no limit here."""
-    start = [sys.executable, "-B", "-I", "-X", "dev", "-W", "error"]
+    start = [sys.executable, "-u", "-B", "-I", "-X", "dev", "-W", "error"]
     return [*start, "-c", with_path(code, BOARD_PATH + CPYTHON_PATH)]
 
 
