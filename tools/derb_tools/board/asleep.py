@@ -84,14 +84,18 @@ class SleepingChip:
     def _outputs(self, field: MagRecording, us: int) -> list[int]:
         ms = us // 1000
         x, y, z, _ = field.at(ms)
-        return core.outputs(self.registers, (x, y, z), self._part.seed, core.noise_slot(ms), self._part.noise_nt)
+        return core.outputs(
+            self.registers, (x, y, z), self._part.seed, core.noise_slot(ms), self._part.noise_nt
+        )
 
     def _latch(self, field: MagRecording, us: int) -> None:
         if not self.registers[core.INT_SRC] & 1:
             self.registers[core.INT_SRC] = core.interrupt_source(self.registers, self._outputs(field, us))
 
 
-def pin_reaches(parts: Sequence[Part], chip_state: Path, gpio: int, level: int, from_ms: int, to_ms: int) -> int | None:
+def pin_reaches(
+    parts: Sequence[Part], chip_state: Path, gpio: int, level: int, from_ms: int, to_ms: int
+) -> int | None:
     """When, in that span of street time, a pin has that level first; None also for a pin that nothing drives."""
     for part in parts:
         if isinstance(part, Level) and part.pin == gpio:

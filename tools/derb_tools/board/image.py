@@ -14,7 +14,6 @@ from .launcher import launcher
 BLOCK_BYTES = 4096
 BLOCKS = 512
 
-_HEAP_KB = 2048
 _SUFFIXES = (".py", ".mpy")
 _NOT_ON_THE_BOARD = ("manifest.py",)
 
@@ -22,7 +21,9 @@ _lock = threading.Lock()
 _made: dict[str, bytes] = {}
 
 
-def make_image(image: Path, firmware: Path, extra_dirs: Iterable[Path] = (), blocks: int = BLOCKS) -> None:
+def make_image(
+    image: Path, firmware: Path, extra_dirs: Iterable[Path] = (), blocks: int = BLOCKS, heap_kb: int = 1024
+) -> None:
     """Write a littlefs image with the Python files of `firmware` at "/" and those of `extra_dirs` in "/lib".
 
     The same files are put into an image once a process. Raises BoardBroken.
@@ -33,7 +34,7 @@ def make_image(image: Path, firmware: Path, extra_dirs: Iterable[Path] = (), blo
     digest = _digest(files, blocks)
     with _lock:
         if digest not in _made:
-            _format(image, files, blocks)
+            _format(image, files, blocks, heap_kb)
             _made[digest] = image.read_bytes()
             return
     image.write_bytes(_made[digest])
@@ -52,21 +53,21 @@ def _digest(files: list[tuple[Path, str]], blocks: int) -> str:
     return digest.hexdigest()
 
 
-def _format(image: Path, files: list[tuple[Path, str]], blocks: int) -> None:
-    order = {"image": str(image), "blocks": blocks, "files": [[str(s.resolve()), target] for s, target in files]}
-    starter = launcher()
-    pipes = starter.start("mkimage.py", _HEAP_KB)
+def _format(image: Path, files: list[tuple[Path, str]], blocks: int, heap_kb: int) -> None:
+    order = {
+        "image": str(image),
+        "blocks": blocks,
+        "files": [[str(s.resolve()), target] for s, target in files],
+    }
+    starter = launcher(heap_kb)
+    pipes = starter.start()
     try:
         pipes.give(order)
-        said = _until_end(pipes.output_fd)
+        os.set_blocking(pipes.messages_fd, True)
+        done = os.read(pipes.messages_fd, 1) == b"I"
+        said = b"" if done else os.read(pipes.output_fd, 65_536)
     finally:
         starter.kill(pipes)
         pipes.close()
-    if said:
-        raise BoardBroken(f"no image could be made of {len(files)} files: {said}")
-
-
-def _until_end(fd: int) -> str:
-    os.set_blocking(fd, True)
-    with open(fd, "rb", closefd=False) as output:
-        return output.read().decode(errors="replace")
+    if not done:
+        raise BoardBroken(f"no image could be made of {len(files)} files: {said.decode(errors='replace')}")

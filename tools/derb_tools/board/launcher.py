@@ -6,7 +6,9 @@ import atexit
 import importlib.util
 import json
 import os
+import select
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -17,11 +19,11 @@ from typing import Protocol
 
 from .errors import BoardBroken, NoMicroPython
 
-MPY_DIR = Path(__file__).parent / "mpy"
-
+_SCRIPT = Path(__file__).parent / "mpy" / "boot.py"
+_READY = b"derb-board ready\n"
+_LENGTH_DIGITS = 8
 _ZYGOTE = Path(__file__).parent / "zygote.py"
 _EXTENSION = "micropython_run"
-_ZYGOTE_MESSAGES_FD = 3
 
 
 @dataclass(frozen=True)
@@ -34,10 +36,11 @@ class Pipes:
     messages_fd: int
 
     def give(self, order: object) -> None:
-        """Write the order, one line of JSON; MicroPython's arguments end at 255 characters."""
-        line = json.dumps(order).encode() + b"\n"
-        while line:
-            line = line[os.write(self.stdin_fd, line) :]
+        """Write the order: its length in 8 digits, then JSON. (MicroPython's arguments end at 255 characters.)"""
+        text = json.dumps(order).encode()
+        left = b"%0*d" % (_LENGTH_DIGITS, len(text)) + text
+        while left:
+            left = left[os.write(self.stdin_fd, left) :]
 
     def close(self) -> None:
         for fd in (self.stdin_fd, self.output_fd, self.messages_fd):
@@ -45,15 +48,11 @@ class Pipes:
 
 
 class Launcher(Protocol):
-    """Starts a script of `MPY_DIR` in a fresh MicroPython, and ends it for certain. `Pipes.give()` it its order."""
+    """Starts the board's harness in a fresh MicroPython, and ends it for certain. `Pipes.give()` it its order."""
 
-    def start(self, script: str, heap_kb: int) -> Pipes: ...
+    def start(self) -> Pipes: ...
 
     def kill(self, pipes: Pipes) -> None: ...
-
-
-def _arguments(script: str, heap_kb: int, messages_fd: int) -> list[str]:
-    return ["micropython", "-X", f"heapsize={heap_kb}k", str(MPY_DIR / script), str(messages_fd)]
 
 
 class _PipePairs:
@@ -78,21 +77,35 @@ class _PipePairs:
 
 
 class ForkServer:
-    """Forks each board from one process that has loaded MicroPython. Thread-safe."""
+    """Forks each board from a process that has MicroPython and the harness loaded. Linux; thread-safe."""
 
-    def __init__(self, extension: Path) -> None:
+    def __init__(self, extension: Path, heap_kb: int) -> None:
         self._lock = threading.Lock()
         self._link, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with far:
-            command = [sys.executable, "-I", "-S", str(_ZYGOTE), str(extension), str(far.fileno())]
-            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[far.fileno()])
+            command = [
+                sys.executable,
+                "-I",
+                "-S",
+                str(_ZYGOTE),
+                str(extension),
+                str(far.fileno()),
+                str(heap_kb),
+            ]
+            self._process = subprocess.Popen(
+                [*command, str(_SCRIPT)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                pass_fds=[far.fileno()],
+            )
         atexit.register(self.close)
+        if not self._process.stdout or self._process.stdout.readline() != _READY:
+            raise BoardBroken("the MicroPython fork server did not start")
 
-    def start(self, script: str, heap_kb: int) -> Pipes:
+    def start(self) -> Pipes:
         pairs = _PipePairs()
-        argv = _arguments(script, heap_kb, _ZYGOTE_MESSAGES_FD)
         try:
-            answer = self._ask({"argv": argv}, pairs.child_ends())
+            answer = self._ask({}, pairs.child_ends())
         finally:
             pairs.close_child_ends()
         return pairs.near_ends(answer["pid"])
@@ -102,12 +115,12 @@ class ForkServer:
 
     def close(self) -> None:
         """End the server and every board that still runs."""
-        self._link.close()
-        self._process.wait()
+        self._process.communicate()
 
-    def _ask(self, order: dict[str, object], fds: list[int]) -> dict[str, int]:
+    def _ask(self, request: dict[str, int], fds: list[int]) -> dict[str, int]:
         with self._lock:
-            socket.send_fds(self._link, [json.dumps(order).encode()], fds)
+            socket.send_fds(self._link, [json.dumps(request).encode()], fds)
+            self._process.send_signal(signal.SIGUSR1)
             answer = self._link.recv(4096)
         if not answer:
             raise BoardBroken("the MicroPython fork server has ended")
@@ -118,22 +131,27 @@ class ForkServer:
 class PlainLauncher:
     """Starts a MicroPython program for each board."""
 
-    def __init__(self, program: str) -> None:
-        self._program = program
+    def __init__(self, program: str, heap_kb: int) -> None:
+        self._command = [program, "-X", f"heapsize={heap_kb}k", str(_SCRIPT)]
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
 
-    def start(self, script: str, heap_kb: int) -> Pipes:
+    def start(self) -> Pipes:
         pairs = _PipePairs()
         stdin, output, messages = pairs.child_ends()
-        argv = _arguments(script, heap_kb, messages)
         try:
             process = subprocess.Popen(
-                [self._program, *argv[1:]], stdin=stdin, stdout=output, stderr=output, pass_fds=[messages]
+                [*self._command, str(messages)],
+                stdin=stdin,
+                stdout=output,
+                stderr=output,
+                pass_fds=[messages],
             )
         finally:
             pairs.close_child_ends()
+        pipes = pairs.near_ends(process.pid)
         self._processes[process.pid] = process
-        return pairs.near_ends(process.pid)
+        _skip_ready(pipes.output_fd)
+        return pipes
 
     def kill(self, pipes: Pipes) -> None:
         process = self._processes.pop(pipes.pid)
@@ -141,26 +159,44 @@ class PlainLauncher:
         process.wait()
 
 
+def _skip_ready(output_fd: int) -> None:
+    said = b""
+    while not said.endswith(b"\n"):
+        select.select([output_fd], [], [])
+        byte = os.read(output_fd, 1)
+        if not byte:
+            break
+        said += byte
+    if said != _READY:
+        raise BoardBroken(f"MicroPython did not start: {said.decode(errors='replace')}")
+
+
 _lock = threading.Lock()
-_launchers: dict[str, Launcher] = {}
+_launchers: dict[tuple[str, int], Launcher] = {}
 
 
-def launcher() -> Launcher:
-    """The launcher of this process, made at the first call. Raises NoMicroPython."""
+def launcher(heap_kb: int) -> Launcher:
+    """The launcher of this process for boards with so much heap, made at the first call. Raises NoMicroPython."""
     program = os.environ.get("MICROPYTHON", "")
     with _lock:
-        if program not in _launchers:
-            _launchers[program] = _make(program)
-        return _launchers[program]
+        if (program, heap_kb) not in _launchers:
+            _launchers[program, heap_kb] = _make(program, heap_kb)
+        return _launchers[program, heap_kb]
 
 
-def _make(program: str) -> Launcher:
+def _make(program: str, heap_kb: int) -> Launcher:
     if program:
-        found = shutil.which(program)
-        if not found:
-            raise NoMicroPython(f"MICROPYTHON={program} is not a program that can be run")
-        return PlainLauncher(found)
+        return PlainLauncher(_found(program), heap_kb)
     spec = importlib.util.find_spec(_EXTENSION)
     if spec is None or spec.origin is None:
         raise NoMicroPython("no MicroPython here: install derb[tools], or set MICROPYTHON to its unix port")
-    return ForkServer(Path(spec.origin))
+    if sys.platform != "linux":
+        return PlainLauncher(_found(str(Path(sys.executable).with_name("micropython"))), heap_kb)
+    return ForkServer(Path(spec.origin), heap_kb)
+
+
+def _found(program: str) -> str:
+    found = shutil.which(program)
+    if not found:
+        raise NoMicroPython(f"{program} is not a MicroPython that can be run")
+    return found

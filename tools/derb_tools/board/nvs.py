@@ -26,5 +26,7 @@ def write_nvs(file: Path, namespace: str, values: Mapping[str, Value]) -> None:
     """Add committed values."""
     with file.open("a") as log:
         for key, value in values.items():
-            kind, raw = ("i", value.to_bytes(4, "little", signed=True)) if isinstance(value, int) else ("b", value)
+            kind, raw = (
+                ("i", value.to_bytes(4, "little", signed=True)) if isinstance(value, int) else ("b", value)
+            )
             log.write(f"{namespace} {key} {kind} {raw.hex()}\n")

@@ -96,7 +96,9 @@ def wiring(parts: list[Part], chip_state: Path) -> list[dict[str, object]]:
     """The parts as the board's boot harness wants them."""
     described = []
     for part in parts:
-        fields = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(part).items()}
+        fields = {
+            name: str(value) if isinstance(value, Path) else value for name, value in asdict(part).items()
+        }
         fields["part"] = _NAMES[type(part)]
         if isinstance(part, Lis3mdl):
             fields["state"] = str(chip_state)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -84,16 +85,21 @@ class SimBoard:
 
     def factory(self, extra_dirs: Iterable[Path] = ()) -> None:
         """Make it a new board: firmware on flash, `extra_dirs` in /lib, configuration and key in NVS, power off."""
-        make_image(self.flash, self.firmware, extra_dirs)
+        make_image(self.flash, self.firmware, extra_dirs, heap_kb=self.silicon.heap_kb)
         self._file("nvs").write_bytes(b"")
-        values: dict[str, Value] = {"cfg": json.dumps(self.config, separators=(",", ":")).encode(), "key": self.key}
+        values: dict[str, Value] = {
+            "cfg": json.dumps(self.config, separators=(",", ":")).encode(),
+            "key": self.key,
+        }
         write_nvs(self._file("nvs"), NVS_NAMESPACE, values)
         self.power_cut()
 
     def reconfigure(self, config: Mapping[str, object]) -> None:
         """Write another configuration into NVS, as a technician would over USB."""
         self.config = config
-        write_nvs(self._file("nvs"), NVS_NAMESPACE, {"cfg": json.dumps(config, separators=(",", ":")).encode()})
+        write_nvs(
+            self._file("nvs"), NVS_NAMESPACE, {"cfg": json.dumps(config, separators=(",", ":")).encode()}
+        )
 
     @property
     def flash(self) -> Path:
@@ -188,7 +194,9 @@ class SimBoard:
             raise ValueError(f"no such cause: {cause!r}; there are {', '.join(RESET_CAUSES)}")
         due = self.next_wake() if cause is None or now_ms is None else None
         if cause is None and due is None:
-            raise BoardStuck(f"the board will not wake up by itself: its last wake ended with {self.state.ended!r}")
+            raise BoardStuck(
+                f"the board will not wake up by itself: its last wake ended with {self.state.ended!r}"
+            )
         if now_ms is None:
             now_ms = due[0] if due and cause in (None, due[1]) else self.now_ms
         return cause or (due[1] if due else "power_on"), max(now_ms, self.state.now_ms)
@@ -215,6 +223,7 @@ class SimBoard:
             "cut_mode": cut.mode,
             "cut_at_ms": cut.after_ms,
             "node_id": self.node_id.hex(),
+            "random_seed": zlib.crc32(self.node_id + start_ms.to_bytes(8, "little", signed=True)),
             "reset_cause": RESET_CAUSES[cause],
             "wake_reason": WAKE_REASONS.get(cause, 0),
             "files": {name: str(self._file(file)) for name, file in _FILES.items()},
@@ -227,8 +236,8 @@ class SimBoard:
         }
 
     def _run(self, order: dict[str, object], on_line: OnLine | None) -> Heard:
-        starter = launcher()
-        pipes = starter.start("boot.py", self.silicon.heap_kb)
+        starter = launcher(self.silicon.heap_kb)
+        pipes = starter.start()
         self._running = Supervision(starter, pipes, self.patience, on_line)
         try:
             pipes.give(order)

@@ -1,11 +1,16 @@
-"""A process that has loaded MicroPython and forks one that runs it for each wake: 5 ms instead of 40.
+"""A process that has MicroPython and the board's harness loaded, and forks a copy of itself for each wake.
 
-Run as a script, `python -I -S zygote.py EXTENSION SOCKET_FD`, by `launcher.ForkServer`; so it imports nothing of ours.
+A wake so costs a few milliseconds instead of forty. Run as a script by `launcher.ForkServer`, without site-packages, so
+it imports nothing of ours: `python -I -S zygote.py EXTENSION LINK_FD HEAP_KB SCRIPT`.
 
-Each packet on the socket is JSON. `{"argv": [...]}` comes with three descriptors, (stdin, output, messages), and is
-answered with the process id; `{"kill": pid}` is answered with "{}" when that process is gone for certain.
+The main thread is inside MicroPython, whose harness is blocked in reading its order from descriptor 0. A request is a
+packet of JSON on the link, followed by SIGUSR1; the signal's handler, which runs on that very thread and finds it in a
+system call, forks. The child gets other descriptors 0 to 3 and returns from the handler into the same read, now from
+its own pipe: it is a board. `{}` comes with three descriptors, (stdin, output, messages), and is answered with the
+process id; `{"kill": pid}` is answered when that process is gone for certain.
 """
 
+import ctypes
 import importlib.machinery
 import importlib.util
 import json
@@ -16,7 +21,9 @@ import sys
 from typing import Any
 
 MESSAGES_FD = 3
-_PACKET_BYTES = 1 << 20
+LINK_FD = 200  # far from where a board expects its own
+
+_PACKET_BYTES = 4096
 
 
 def _load(extension: str) -> Any:
@@ -29,62 +36,68 @@ def _load(extension: str) -> Any:
     return module
 
 
-def _become_board(micropython: Any, argv: list[str], fds: list[int]) -> None:
-    # A dead supervisor must not leave boards behind: their next message kills them.
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    stdin_fd, output_fd, messages_fd = (os.dup(fd) for fd in fds)
-    for fd, target in ((messages_fd, MESSAGES_FD), (stdin_fd, 0), (output_fd, 1), (output_fd, 2)):
-        os.dup2(fd, target)
-    os.closerange(MESSAGES_FD + 1, 256)
-    os._exit(micropython.run_main(argv) or 0)
+class Zygote:
+    """Forks and kills on request."""
 
+    def __init__(self, link: socket.socket) -> None:
+        self._link = link
+        self._alive: set[int] = set()
 
-def _fork(micropython: Any, argv: list[str], fds: list[int]) -> int:
-    pid = os.fork()
-    if pid == 0:
-        try:
-            _become_board(micropython, argv, fds)
-        finally:
-            os._exit(1)
-    for fd in fds:
-        os.close(fd)
-    return pid
-
-
-def _kill(pid: int, alive: set[int]) -> None:
-    if pid in alive:
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
-        alive.remove(pid)
-
-
-def serve(micropython: Any, link: socket.socket) -> None:
-    """Fork and kill on request until the supervisor closes its end; then kill what is left."""
-    alive: set[int] = set()
-    while True:
-        packet, fds, _, _ = socket.recv_fds(link, _PACKET_BYTES, 3)
-        if not packet:
-            break
+    def serve(self, _signal: int) -> None:
+        """Do what one packet asks. In the child of a fork this returns too: into MicroPython."""
+        packet, fds, _, _ = socket.recv_fds(self._link, _PACKET_BYTES, 3)
         order = json.loads(packet)
         if "kill" in order:
-            _kill(order["kill"], alive)
-            link.send(b"{}")
+            self.kill(order["kill"])
+            self._link.send(b"{}")
         else:
-            pid = _fork(micropython, order["argv"], fds)
-            alive.add(pid)
-            link.send(json.dumps({"pid": pid}).encode())
-    for pid in list(alive):
-        _kill(pid, alive)
+            self._fork(fds)
+
+    def kill(self, pid: int) -> None:
+        if pid in self._alive:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            self._alive.remove(pid)
+
+    def kill_all(self) -> None:
+        for pid in list(self._alive):
+            self.kill(pid)
+
+    def _fork(self, fds: list[int]) -> None:
+        pid = os.fork()
+        if pid == 0:
+            _become_board(fds)
+            return
+        for fd in fds:
+            os.close(fd)
+        self._alive.add(pid)
+        self._link.send(json.dumps({"pid": pid}).encode())
+
+
+def _become_board(fds: list[int]) -> None:
+    # A dead supervisor must not leave boards behind: their next message kills them.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    stdin_fd, output_fd, messages_fd = fds
+    for fd, target in ((messages_fd, MESSAGES_FD), (stdin_fd, 0), (output_fd, 1), (output_fd, 2)):
+        os.dup2(fd, target)
+    os.closerange(MESSAGES_FD + 1, LINK_FD + 1)
 
 
 def main() -> None:
     """See the module's docstring."""
+    extension, link_fd, heap_kb, script = sys.argv[1:]
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to handle
-    fd = int(sys.argv[2])
-    # The link must not be where a board expects its own descriptors.
-    high = os.dup2(fd, 200, inheritable=False)
-    os.close(fd)
-    serve(_load(sys.argv[1]), socket.socket(fileno=high))
+    os.dup2(int(link_fd), LINK_FD)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), MESSAGES_FD)  # so that no passed descriptor takes that place
+    zygote = Zygote(socket.socket(fileno=LINK_FD))
+    handler = ctypes.CFUNCTYPE(None, ctypes.c_int)(zygote.serve)
+    # Not Python's own signal module: its handlers wait until Python runs again, and MicroPython never returns.
+    ctypes.CDLL(None).signal(signal.SIGUSR1, handler)
+    pid = os.getpid()
+    _load(extension).run_main(["micropython", "-X", f"heapsize={heap_kb}k", script, str(MESSAGES_FD)])
+    if os.getpid() == pid:
+        zygote.kill_all()
+    os._exit(0)
 
 
 if __name__ == "__main__":

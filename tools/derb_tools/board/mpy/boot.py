@@ -1,23 +1,17 @@
 """Boots the simulated board: builds the hardware, puts the fake modules in place, mounts the flash, runs the firmware.
 
-    micropython boot.py FD        stdin: one line of JSON, then held open by the supervisor; FD: messages to it
+    micropython boot.py FD        stdin: the supervisor's order, see `simctl.order()`; FD: messages to it
 
-The JSON is what `derb_tools.board.simboard` writes. The firmware sees the littlefs image at "/" and nothing else.
+The firmware sees the littlefs image at "/" and nothing else.
 """
 
 import os
 import sys
 import vfs
 
+import boot_hardware
+import mkimage
 import simctl
-
-_wake = simctl.order()
-
-
-def _build():
-    import boot_hardware
-
-    return boot_hardware.build(_wake)
 
 
 def _mount(flash):
@@ -36,8 +30,8 @@ def _run(name):
     exec(compile(source, name, "exec"), {"__name__": "__main__"})
 
 
-def _main():
-    clock, flash = _build()
+def _wake(order):
+    clock, flash = boot_hardware.build(order)
     try:
         _mount(flash)
         for name in ("boot.py", "main.py"):
@@ -50,8 +44,19 @@ def _main():
     clock.end("exit")
 
 
-try:
-    _main()
-except BaseException as error:  # the simulator itself is at fault
-    sys.print_exception(error)
-    simctl.end("broken", us=0, rtc_us=0)
+def _main():
+    print("derb-board ready")
+    order = simctl.order()
+    if order is None:
+        return
+    try:
+        if "image" in order:
+            mkimage.make(order)
+        else:
+            _wake(order)
+    except BaseException as error:  # the simulator itself is at fault
+        sys.print_exception(error)
+        simctl.end("broken", us=0, rtc_us=0)
+
+
+_main()

@@ -1,5 +1,6 @@
 """Builds the board that one wake runs on, and puts the fake modules in the place of the laptop's."""
 
+import random
 import sys
 
 import dev_hcsr04
@@ -41,8 +42,11 @@ _MODULES = {
 
 def build(wake):
     """Returns (clock, flash) for the JSON that the supervisor gave."""
-    clock = simclock.Clock(wake["street_ms"], wake["rtc_us"], wake["speed"], wake["boot_ms"], wake["cut_at_ms"])
+    clock = simclock.Clock(
+        wake["street_ms"], wake["rtc_us"], wake["speed"], wake["boot_ms"], wake["cut_at_ms"]
+    )
     meter = simflash.Meter(clock, wake["cut_at_write"], wake["cut_mode"])
+    random.seed(wake["random_seed"])  # the ESP32 takes a true random one; here each wake can be repeated
     files = wake["files"]
     pins = simpins.Pins(clock)
     clock.next_edge_us = pins.next_edge_us
@@ -79,7 +83,9 @@ def _wire(wiring, pins, clock):
 
 def _wire_lis3mdl(part, pins):
     field = recording.MagRecording(open(part["recording"], "rb"), part["start_ms"])
-    chip = dev_lis3mdl.Lis3mdl(part["address"], field, open(part["state"], "r+b"), part["noise_nt"], part["seed"])
+    chip = dev_lis3mdl.Lis3mdl(
+        part["address"], field, open(part["state"], "r+b"), part["noise_nt"], part["seed"]
+    )
     if part["answers"]:
         sim_i2c.wire(part["scl"], part["sda"], chip)
     if part["int_pin"] is not None:

@@ -70,8 +70,8 @@ class Lis3mdl:
     def _load(self):
         stored = self._state.read(_STATE_BYTES)
         if len(stored) == _STATE_BYTES:
-            registers, self._start_us, self._seen, self._judged_us, self._unread, self._overrun = struct.unpack(
-                _STATE, stored
+            registers, self._start_us, self._seen, self._judged_us, self._unread, self._overrun = (
+                struct.unpack(_STATE, stored)
             )
             self._registers = bytearray(registers)
         else:
@@ -89,7 +89,13 @@ class Lis3mdl:
         self._state.seek(0)
         self._state.write(
             struct.pack(
-                _STATE, self._registers, self._start_us, self._seen, self._judged_us, self._unread, self._overrun
+                _STATE,
+                self._registers,
+                self._start_us,
+                self._seen,
+                self._judged_us,
+                self._unread,
+                self._overrun,
             )
         )
 
@@ -119,7 +125,9 @@ class Lis3mdl:
 
     def _outputs(self, us):
         ms = us // 1000
-        return core.outputs(self._registers, self._field.at(ms)[:3], self._seed, core.noise_slot(ms), self._noise_nt)
+        return core.outputs(
+            self._registers, self._field.at(ms)[:3], self._seed, core.noise_slot(ms), self._noise_nt
+        )
 
     def _refresh(self, us):
         """Take in the conversions finished by now: flags and overruns."""

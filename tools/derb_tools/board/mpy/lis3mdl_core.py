@@ -32,12 +32,12 @@ CONTINUOUS = 0
 SINGLE = 1
 
 
-def mode(registers: bytes) -> int:
+def mode(registers: bytearray) -> int:
     """CTRL_REG3 MD: 0 continuous, 1 single conversion, 2 and 3 power-down."""
     return registers[CTRL_REG3] & 3
 
 
-def period_us(registers: bytes) -> int:
+def period_us(registers: bytearray) -> int:
     """Time between conversions in continuous mode; in single mode the length of one."""
     operating_mode = registers[CTRL_REG1] >> 5 & 3
     if mode(registers) == SINGLE or registers[CTRL_REG1] & 0x02:
@@ -71,7 +71,9 @@ def noise_slot(street_ms: int) -> int:
     return street_ms // _NOISE_SLOT_MS
 
 
-def outputs(registers: bytes, field_nt: tuple[int, int, int], seed: int, slot: int, rms_nt: int) -> list[int]:
+def outputs(
+    registers: bytearray, field_nt: tuple[int, int, int], seed: int, slot: int, rms_nt: int
+) -> list[int]:
     """The three output registers for a field: noise, scale, saturation, hard-iron offset subtracted."""
     lsb = _LSB_PER_GAUSS[registers[CTRL_REG2] >> 5 & 3]
     out = []
@@ -83,12 +85,12 @@ def outputs(registers: bytes, field_nt: tuple[int, int, int], seed: int, slot: i
     return out
 
 
-def interrupts(registers: bytes) -> bool:
+def interrupts(registers: bytearray) -> bool:
     """Whether the threshold interrupt can fire at all."""
     return bool(registers[INT_CFG] & 1) and mode(registers) == CONTINUOUS and registers[INT_CFG] & 0xE0 != 0
 
 
-def interrupt_source(registers: bytes, out: list[int]) -> int:
+def interrupt_source(registers: bytearray, out: list[int]) -> int:
     """INT_SRC for these outputs: which axis passed the threshold on which side, and the interrupt bit."""
     threshold = (registers[INT_THS_L] | registers[INT_THS_L + 1] << 8) & 0x7FFF
     source = 0
@@ -103,7 +105,7 @@ def interrupt_source(registers: bytes, out: list[int]) -> int:
     return source | 1 if source & 0xFC else source
 
 
-def pin_level(registers: bytes, interrupt: bool) -> int:
+def pin_level(registers: bytearray, interrupt: bool) -> int:
     """Level of the INT pin: IEA says which level means an interrupt."""
     active_high = registers[INT_CFG] >> 2 & 1
     return active_high if interrupt else 1 - active_high

@@ -1,4 +1,4 @@
-"""Makes a littlefs image. On stdin, a line of JSON: {"image": path, "blocks": n, "files": [[from, to], ...]}."""
+"""Makes a littlefs image with files of the laptop in it."""
 
 import os
 import vfs
@@ -47,8 +47,8 @@ def _copy(source, target, made):
         new.write(old.read())
 
 
-def _main():
-    order = simctl.order()
+def make(order):
+    """Make `order`: {"image": path, "blocks": n, "files": [[from, to], ...]}."""
     image = _Image(order["image"], order["blocks"])
     vfs.VfsLfs2.mkfs(image)
     vfs.mount(vfs.VfsLfs2(image), _MOUNT)
@@ -56,6 +56,4 @@ def _main():
     for source, target in order["files"]:
         _copy(source, target, made)
     vfs.umount(_MOUNT)
-
-
-_main()
+    simctl.image_made()

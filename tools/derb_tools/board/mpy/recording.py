@@ -48,7 +48,9 @@ class EchoRecording:
     def __init__(self, file: "BinaryIO", start_ms: int) -> None:
         self._file = file
         self._start_ms = start_ms
-        magic, self.period_ms, self.pings, _, self._count = struct.unpack(_ECHO_HEAD, file.read(_ECHO_HEAD_BYTES))
+        magic, self.period_ms, self.pings, _, self._count = struct.unpack(
+            _ECHO_HEAD, file.read(_ECHO_HEAD_BYTES)
+        )
         if magic != b"DERBECH1" or not self.period_ms or not self._count or not self.pings:
             raise ValueError("not a .echo recording")
 

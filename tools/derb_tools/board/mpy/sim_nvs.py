@@ -7,7 +7,9 @@ The file is a log, one line an entry in one write, so that a kill leaves whole e
 import simctl
 
 _NAME_CHARACTERS = 15
-_ENTRIES = 5 * 126  # 24 kB: six pages of 126 entries of 32 bytes, one page kept free (ESP-IDF, "NVS internals")
+_ENTRIES = (
+    5 * 126
+)  # 24 kB: six pages of 126 entries of 32 bytes, one page kept free (ESP-IDF, "NVS internals")
 _NOT_FOUND = 0x1102
 _TYPE_MISMATCH = 0x1103
 _NOT_ENOUGH_SPACE = 0x1105

@@ -27,7 +27,9 @@ class RTC:
         if len(content) > _MEMORY_BYTES:
             raise ValueError("buffer too long")
         _file.seek(0)
-        _file.write(len(content).to_bytes(2, "little") + content)  # one write: a kill leaves the old or the new
+        _file.write(
+            len(content).to_bytes(2, "little") + content
+        )  # one write: a kill leaves the old or the new
 
     def datetime(self, when=None):
         if when is None:

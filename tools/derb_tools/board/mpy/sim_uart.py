@@ -16,7 +16,20 @@ class UART:
     INV_TX = 0x20
     INV_RX = 0x04
 
-    def __init__(self, id, baudrate=115_200, bits=8, parity=None, stop=1, *, tx=None, rx=None, rxbuf=256, timeout=0, **_):
+    def __init__(
+        self,
+        id,
+        baudrate=115_200,
+        bits=8,
+        parity=None,
+        stop=1,
+        *,
+        tx=None,
+        rx=None,
+        rxbuf=256,
+        timeout=0,
+        **_,
+    ):
         if id not in (0, 1, 2):
             raise ValueError("UART(%d) does not exist" % id)
         for pin in (tx, rx):

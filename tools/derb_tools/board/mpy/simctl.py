@@ -8,14 +8,19 @@ import json
 import sys
 
 _STDIN_FD = 0
+_LENGTH_DIGITS = 8
 
 _pipe = open(int(sys.argv[1]), "wb")
 _stdin = open(_STDIN_FD, "rb")
 
 
 def order():
-    """What the supervisor wants of this process: one line of JSON on stdin (arguments end at 255 characters)."""
-    return json.loads(_stdin.readline())
+    """What the supervisor wants of this process, from stdin: a length in 8 digits, then JSON; None at its end.
+
+    A forked board comes to life inside the first read.
+    """
+    digits = _stdin.read(_LENGTH_DIGITS)
+    return json.loads(_stdin.read(int(digits))) if digits else None
 
 
 class Stats:
@@ -42,6 +47,11 @@ def _send(letter, content):
 def beat(us, rtc_us, wdt_left_us):
     """Say that the board looks at its clock: board time, RTC time, and when the watchdog will bite (None: not armed)."""
     _send("B", {"us": us, "rtc_us": rtc_us, "wdt_left_us": wdt_left_us, "stats": stats.__dict__})
+
+
+def image_made():
+    """Say that the image asked for is there."""
+    _send("I", None)
 
 
 def rtc_set(us, rtc_us):

@@ -15,7 +15,14 @@ IRQ_RISING = 1
 IRQ_FALLING = 2
 
 _GPIOS = tuple(range(20)) + (21, 22, 23, 25, 26, 27) + tuple(range(32, 40))
-_FLASH_GPIOS = (6, 7, 8, 9, 10, 11)  # wired to the module's flash chip: ESP32-WROOM-32 data sheet, section 3.1
+_FLASH_GPIOS = (
+    6,
+    7,
+    8,
+    9,
+    10,
+    11,
+)  # wired to the module's flash chip: ESP32-WROOM-32 data sheet, section 3.1
 _INPUT_ONLY_GPIOS = (34, 35, 36, 37, 38, 39)
 RTC_GPIOS = (0, 2, 4, 12, 13, 14, 15, 25, 26, 27, 32, 33, 34, 35, 36, 37, 38, 39)
 ADC1_GPIOS = (32, 33, 34, 35, 36, 37, 38, 39)
