@@ -66,12 +66,33 @@ def test_a_good_file_is_unpacked_and_kept(cache: Path, monkeypatch: pytest.Monke
     assert [path.name for path in cache.iterdir()] == ["umqtt.simple-1.3.4"]
 
 
-def test_an_archive_that_would_write_elsewhere_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["../outside.py", "x/../../outside.py", "/tmp/derb-outside.py"])
+def test_an_archive_that_would_write_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
     archive = tmp_path / "evil.tar.gz"
-    archive.write_bytes(sdist(("../outside.py", b"evil")))
+    archive.write_bytes(sdist((name, b"evil")))
     with pytest.raises(PartMissing, match="damaged"):
         thirdparty.unpack(archive, tmp_path / "inside")
     assert not (tmp_path / "outside.py").exists()
+    assert not Path("/tmp/derb-outside.py").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive", sdist(("x/a.py", b"a" * 5000))[:60]])
+def test_an_archive_that_is_none_is_refused(tmp_path: Path, content: bytes) -> None:
+    archive = tmp_path / "damaged.tar.gz"
+    archive.write_bytes(content)
+    with pytest.raises(PartMissing, match="damaged"):
+        thirdparty.unpack(archive, tmp_path / "inside")
+
+
+def test_links_in_an_archive_are_not_made(tmp_path: Path) -> None:
+    archive = tmp_path / "links.tar.gz"
+    with tarfile.open(archive, mode="w:gz") as tar:
+        link = tarfile.TarInfo("x/link")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        tar.addfile(link)
+        tar.addfile(tarfile.TarInfo("x/file"))
+    unpacked = thirdparty.unpack(archive, tmp_path / "inside")
+    assert [path.name for path in unpacked.iterdir()] == ["file"]
 
 
 def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
