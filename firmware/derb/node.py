@@ -24,9 +24,9 @@ _CRASH_SLEEP_MS = const(300000)
 _LEAST_SLEEP_MS = const(1000)
 _FIRST_BACKOFF_S = const(60)
 
-# unix_at_zero, time of the last save, not before which to send, next health reading, last awake_ms, flash writes, failures in a row
-_FIXED = "<IIIIIIBx"
-_FIXED_SIZE = const(26)
+# unix_at_zero, time of the last save, next sensing, next sending, next health reading, last awake_ms, flash writes, failures in a row
+_FIXED = "<IIIIIIIB"
+_FIXED_SIZE = const(29)
 
 
 def main():
@@ -58,15 +58,8 @@ class Node:
     def _recall(self):
         record = self._memory.load() or bytes(_FIXED_SIZE + 2)
         fixed = struct.unpack(_FIXED, record[:_FIXED_SIZE])
-        (
-            unix_at_zero,
-            saved_s,
-            self._next_send,
-            self._next_health,
-            self._awake_ms,
-            self._flash_writes,
-            self._failures,
-        ) = fixed
+        unix_at_zero, saved_s, self._next_sense, self._next_send, self._next_health = fixed[:5]
+        self._awake_ms, self._flash_writes, self._failures = fixed[5:]
         at = _FIXED_SIZE + 2 + struct.unpack("<H", record[_FIXED_SIZE : _FIXED_SIZE + 2])[0]
         self._clock = Clock(time.time, unix_at_zero)
         self._segments = Segments("/outbox")
@@ -77,7 +70,7 @@ class Node:
         elif saved_s > time.time():
             # The clock went back: what is kept was stamped on another time line, so it becomes a former boot's.
             self._outbox.settle()
-            self._clock.unix_at_zero = self._next_send = self._next_health = 0
+            self._clock.unix_at_zero = self._next_sense = self._next_send = self._next_health = 0
             self._outbox.start()
             saved_sensing = None
         self._sensing = self._make_sensing(saved_sensing)
@@ -111,7 +104,7 @@ class Node:
         self._log("wake", machine.reset_cause(), machine.wake_reason())
         battery_mv = self._battery_mv()
         first = self._outbox.next_sequence == 0
-        said = self._sensing.sense(self._clock.now, self._deadline, first)
+        said = self._sense(first)
         if self._clock.now() >= self._next_health:
             self._next_health = self._clock.now() + self._config.health_every_s
             said.append((frame.HEALTH, self._health(battery_mv), False))
@@ -121,6 +114,14 @@ class Node:
         for boot, sequence in self._outbox.settle(self._hold()):
             self._log("safe", boot, sequence)
         return self._sleep()
+
+    def _sense(self, first):
+        # A bay may move at any moment; a container has its hours, and a wake that only tries to send again is not one of them.
+        now = self._clock.now()
+        if self._config.kind != "parking" and now < self._next_sense:
+            return []
+        self._next_sense = max(self._next_sense, now - self._config.wake_s) + self._config.wake_s
+        return self._sensing.sense(self._clock.now, self._deadline, first)
 
     def _keep(self, said):
         for kind, payload, _ in said:
@@ -162,9 +163,11 @@ class Node:
 
     def _sleep(self):
         self._awake_ms = time.ticks_diff(time.ticks_ms(), self._began_ms)
-        sleep_ms = max(_LEAST_SLEEP_MS, self._config.wake_s * 1000 - self._awake_ms)
+        now = self._clock.now()
+        until = self._next_sense
         if self._failures:
-            sleep_ms = max(_LEAST_SLEEP_MS, min(sleep_ms, (self._next_send - self._clock.now()) * 1000))
+            until = min(until, max(self._next_send, now))
+        sleep_ms = max(_LEAST_SLEEP_MS, (until - now) * 1000)
         if self._config.kind == "parking" and not self._sensing.fault and self._config.int_pin >= 0:
             pin = machine.Pin(self._config.int_pin, machine.Pin.IN)
             esp32.wake_on_ext0(pin=pin, level=esp32.WAKEUP_ANY_HIGH)
@@ -180,6 +183,7 @@ class Node:
             _FIXED,
             self._clock.unix_at_zero,
             self._clock.now(),
+            self._next_sense,
             self._next_send,
             self._next_health,
             self._awake_ms,

@@ -129,27 +129,28 @@ class Outbox:
         return True
 
     def batches(self):
-        """Yield (boot, kind, readings, age_s, age_is_bound, segment): runs that fit one frame's rules, oldest first.
+        """Yield (boot, kind, readings, age_s, age_is_bound): runs that fit one frame's rules, oldest first.
 
         `readings` are (sequence, time, payload); `age_s(time)` gives an age. While the clock is not known, this boot's
-        readings come first, since their receipt brings the time that the older ones need. `segment` is None for RTC memory.
+        readings come first, since their receipt brings the time that the older ones need.
         """
+        index = list(self._segments.index()) if self._count_flash() else []
         later = []
-        if self._count_flash():
-            for segment in list(self._segments.index()):
-                if segment.boot < self.power_boot and not self._clock.known:
-                    later.append(segment)
-                else:
-                    yield from self._of_segment(segment)
+        if not self._clock.known:
+            later = [segment for segment in index if segment.boot < self.power_boot]
+        now = index[len(later) :]
         ring = [self._timed(entry) for entry in self._ring]
-        yield from self._runs(ring, None)
+        for segment in now:
+            entries = self._segments.read(segment)
+            if segment is now[-1]:
+                # One frame for what was written yesterday and what was read now, if they follow each other.
+                entries, ring = entries + ring, []
+            yield from self._runs(entries)
+        yield from self._runs(ring)
         for segment in later:
-            yield from self._of_segment(segment)
+            yield from self._runs(self._segments.read(segment))
 
-    def _of_segment(self, segment):
-        return self._runs(self._segments.read(segment), segment)
-
-    def _runs(self, entries, segment):
+    def _runs(self, entries):
         at = 0
         while at < len(entries):
             end = at + 1
@@ -158,7 +159,7 @@ class Outbox:
             boot, _, kind, _, is_unix, _ = entries[at]
             run = [(entry[1], entry[3], entry[5]) for entry in entries[at:end]]
             age_s, is_bound = self._ages(boot, is_unix, run[-1][1])
-            yield boot, kind, run, age_s, is_bound, segment
+            yield boot, kind, run, age_s, is_bound
             at = end
 
     def _ages(self, boot, is_unix, newest):

@@ -36,7 +36,7 @@ class Sender:
     def _push(self, link, deadline, most):
         count = 0
         before_time = not self._clock.known
-        for boot, kind, run, age_s, age_is_bound, _ in self._outbox.batches():
+        for boot, kind, run, age_s, age_is_bound in self._outbox.batches():
             if age_is_bound and before_time and self._ever_sent and self._sent:
                 # The receipt for what is on its way may bring the time; these readings can wait for it.
                 return count

@@ -63,7 +63,7 @@ class Board:
 
 def _waiting(outbox):
     found = []
-    for boot, kind, run, _, _, _ in outbox.batches():
+    for boot, kind, run, _, _ in outbox.batches():
         found.extend((boot, reading[0], kind, reading[2]) for reading in run)
     return found
 
@@ -149,7 +149,7 @@ def test_the_sequence_turns_over_into_a_new_boot():
 
 def _ages(outbox):
     found = []
-    for boot, _, run, age_s, is_bound, _ in outbox.batches():
+    for boot, _, run, age_s, is_bound in outbox.batches():
         found.extend((boot, reading[0], age_s(reading[1]), is_bound) for reading in run)
     return found
 

@@ -9,6 +9,9 @@ import errno
 import select
 import socket
 
+# Images have differed in whether a connection under way is told with the C library's number or with lwIP's.
+_UNDER_WAY = (errno.EINPROGRESS, errno.EAGAIN, 119)
+
 
 class PatientSocket:
     """What umqtt.simple needs of a socket; every wait ends with `deadline`, as an OSError(ETIMEDOUT)."""
@@ -28,7 +31,7 @@ class PatientSocket:
         try:
             self._raw.connect(address)
         except OSError as e:
-            if e.errno not in (errno.EINPROGRESS, errno.EAGAIN):
+            if e.errno not in _UNDER_WAY:
                 raise
         self._poll.register(self._raw, select.POLLOUT)
         self._wait(select.POLLOUT)
