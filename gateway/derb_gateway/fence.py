@@ -2,7 +2,7 @@
 
 A node sends ages, and an age is true only if the message came at once. While the gateway is away the broker
 holds messages. So the gateway sends itself a fence: when it comes back, everything that the broker took before
-it has come too. What arrives while a fence is out may be as old as the last one that came back, no older.
+it has come too. What arrives while a fence is out is at most as old as the last that came back.
 """
 
 import secrets

@@ -53,9 +53,8 @@ class MqttSink:
         if self._link is None or not self._link.open:
             await self.close()
             client_id = self._settings.client_id or f"derb-{self._site}-{self._settings.name}"
-            self._link = await self._stack.enter_async_context(
-                connect(self._settings, client_id, SessionWish())
-            )
+            wish = SessionWish(self._settings.mqtt_version())
+            self._link = await self._stack.enter_async_context(connect(self._settings, client_id, wish))
         return self._link
 
     def _judge(self, code: int) -> None:
