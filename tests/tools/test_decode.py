@@ -28,8 +28,7 @@ def test_uplinks_of_the_golden_vectors_are_shown(vector: dict[str, Any]) -> None
     decoded = decode(vector, "auto")
     want = vector["decoded"]
     assert (decoded["direction"], decoded["node"]) == ("up", vector["node"])
-    assert (decoded["kind"], decoded["boot"]) == (want["kind"], want["boot"])
-    assert decoded["readings"] == want["readings"]
+    assert {field: decoded[field] for field in want} == want
 
 
 @pytest.mark.parametrize("vector", [v for v in GOOD if v["direction"] == "down"], ids=name)

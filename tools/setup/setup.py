@@ -98,7 +98,15 @@ def run(command: Sequence[str | Path], *, what: str, cwd: Path = ROOT) -> str:
 
 
 def pip_install(*what: str) -> None:
-    command: list[str | Path] = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *what]
+    command: list[str | Path] = [
+        PYTHON,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        *what,
+    ]
     run(command, what=f"pip install {what[-1]}")
 
 
