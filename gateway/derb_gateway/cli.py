@@ -8,6 +8,8 @@ from typing import Annotated, NoReturn
 import typer
 
 from derb_gateway.app import Server
+from derb_gateway.check import Verdict
+from derb_gateway.check import check as run_checks
 from derb_gateway.clock import Clock, SimulatedClock
 from derb_gateway.config import Config, load_config
 from derb_gateway.errors import ConfigError, GatewayError
@@ -52,6 +54,17 @@ def status(config: ConfigOption) -> None:
         typer.echo(json.dumps(read_status(settings.store.path), indent=2))
     except GatewayError as error:
         _fail(error, FAILED)
+
+
+@app.command()
+def check(config: ConfigOption) -> None:
+    """Look for what will hurt: configuration, registry, secrets, disk, store, clock, broker."""
+    settings = _configured(config)
+    findings = asyncio.run(run_checks(settings, Clock()))
+    for finding in findings:
+        typer.echo(f"{finding.verdict.value:5}{finding.what}: {finding.detail}")
+    if any(finding.verdict is Verdict.BAD for finding in findings):
+        raise typer.Exit(FAILED)
 
 
 async def _serve(config: Config, clock: Clock) -> None:

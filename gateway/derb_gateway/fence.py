@@ -1,8 +1,8 @@
 """How long a message may have lain in the broker. Pure but for the clock handed in.
 
 A node sends ages, and an age is true only if the message came at once. While the gateway is away the broker
-holds messages. So the gateway sends itself a fence: when it comes back, everything that the broker took before
-it has come too. What arrives while a fence is out is at most as old as the last that came back.
+holds messages. So the gateway sends itself a fence: when it comes back, all that the broker took before it
+has come too. What arrives while a fence is out is no older than the last that came back.
 """
 
 import secrets
