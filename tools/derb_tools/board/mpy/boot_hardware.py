@@ -7,7 +7,6 @@ import dev_hcsr04
 import dev_lis3mdl
 import recording
 import sim_adc
-import sim_errno
 import sim_esp32
 import sim_espnow
 import sim_i2c
@@ -28,7 +27,6 @@ import simpins
 _ROOM_TEMP_C100 = 2500
 
 _MODULES = {
-    "errno": sim_errno,
     "esp32": sim_esp32,
     "espnow": sim_espnow,
     "machine": sim_machine,
@@ -137,6 +135,9 @@ _WIRE = {"lis3mdl": _wire_lis3mdl, "hcsr04": _wire_hcsr04, "battery": _wire_batt
 
 
 def _install():
+    for name in list(sys.modules):
+        if name != "__main__":
+            del sys.modules[name]  # the firmware must not find the simulator's own modules
     for name, module in _MODULES.items():
         sys.modules[name] = module
         sys.modules["u" + name] = module

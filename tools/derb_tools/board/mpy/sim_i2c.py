@@ -1,6 +1,7 @@
 """`machine.I2C` and `machine.SoftI2C` of the ESP32 port, with the devices that are wired to their two pins."""
 
-import sim_errno
+import errno
+
 import sim_pin
 import simctl
 import simpins
@@ -36,7 +37,7 @@ class _Bus:
             if scl == self._scl and sda == self._sda and device.address == address:
                 return device
         self._pass_bytes(1)
-        raise OSError(sim_errno.ENODEV)
+        raise OSError(errno.ENODEV)
 
     def _pass_bytes(self, count):
         _clock.charge(count * self._byte_ns // 1000)

@@ -1,13 +1,14 @@
 """`socket` as the ESP32's: `setblocking(True)` clears the timeout, and names and connections can stall for ever.
 
+Error numbers are the laptop's, for MicroPython compiles `errno.ETIMEDOUT` to a number; so firmware must use the names.
 Names resolve to addresses of a make-believe network, each of which stands for a host and port of the laptop.
 """
 
+import errno
 import io
 import select as _real_select
 import socket as _real
 
-import sim_errno
 import sim_network
 import simctl
 
@@ -111,42 +112,39 @@ class socket(io.IOBase):
         if not _is_address(host):
             host = getaddrinfo(host, port)[0][-1][0]
         if not sim_network.connected():
-            raise OSError(sim_errno.EHOSTUNREACH)
+            raise OSError(errno.EHOSTUNREACH)
         self._connect(_hosts.get(host))
         if self._timeout_us == 0:
-            raise OSError(sim_errno.EINPROGRESS)
+            raise OSError(errno.EINPROGRESS)
 
     def _connect(self, target):
         if target is None or _faults["connect"] == "stall" or not sim_network.online():
             self._stall()
         _clock.sleep(_ROUND_TRIP_MS * 1000)
         if _faults["connect"] == "fail":
-            raise OSError(sim_errno.ECONNREFUSED)
-        try:
-            self.real.connect(_real.getaddrinfo(target[0], target[1])[0][-1])
-        except OSError as error:
-            raise sim_errno.translated(error)
+            raise OSError(errno.ECONNREFUSED)
+        self.real.connect(_real.getaddrinfo(target[0], target[1])[0][-1])
         self.real.setblocking(False)
         self._poller.register(self.real, _real_select.POLLIN)
         self.connected = True
 
     def _stall(self):
         if self._timeout_us == 0:
-            raise OSError(sim_errno.EINPROGRESS)
+            raise OSError(errno.EINPROGRESS)
         _clock.stall(self._timeout_us)
-        raise OSError(sim_errno.ETIMEDOUT)
+        raise OSError(errno.ETIMEDOUT)
 
     def _wait(self, event):
         """Wait for the socket; ETIMEDOUT, or EAGAIN when it does not block, as soon as the timeout is over."""
         if not self.connected:
-            raise OSError(sim_errno.ENOTCONN)
+            raise OSError(errno.ENOTCONN)
         if stalled() and self._timeout_us != 0:
             self._stall()
         self._poller.modify(self.real, event)
         start_us = _clock.now_us()
         while stalled() or not self._poller.poll(_SLICE_MS if self._timeout_us else 0):
             if self._timeout_us is not None and _clock.now_us() - start_us >= self._timeout_us:
-                raise OSError(sim_errno.ETIMEDOUT if self._timeout_us else sim_errno.EAGAIN)
+                raise OSError(errno.ETIMEDOUT if self._timeout_us else errno.EAGAIN)
             if self._timeout_us is None:
                 self._poller.poll(_SLICE_MS)
                 _clock.now_us()
@@ -159,8 +157,8 @@ class socket(io.IOBase):
                 simctl.stats.rx_bytes += len(got)
                 return got
             except OSError as error:
-                if error.errno != sim_errno.EAGAIN:
-                    raise sim_errno.translated(error)
+                if error.errno != errno.EAGAIN:
+                    raise
 
     def send(self, sent):
         sent = sent.encode() if isinstance(sent, str) else sent
@@ -171,8 +169,8 @@ class socket(io.IOBase):
                 simctl.stats.tx_bytes += count
                 return count
             except OSError as error:
-                if error.errno != sim_errno.EAGAIN:
-                    raise sim_errno.translated(error)
+                if error.errno != errno.EAGAIN:
+                    raise
 
     def sendall(self, sent):
         self.write(sent)
@@ -183,7 +181,7 @@ class socket(io.IOBase):
             try:
                 part = self.recv(4096 if count < 0 else count - len(got))
             except OSError as error:
-                if error.errno == sim_errno.EAGAIN:
+                if error.errno == errno.EAGAIN:
                     return got or None
                 raise  # what has come so far is lost, as on the board
             if not part:
@@ -195,7 +193,7 @@ class socket(io.IOBase):
         try:
             got = self.recv(len(buf) if count is None else count)
         except OSError as error:
-            if error.errno == sim_errno.EAGAIN:
+            if error.errno == errno.EAGAIN:
                 return None
             raise
         buf[: len(got)] = got
@@ -218,7 +216,7 @@ class socket(io.IOBase):
             try:
                 done += self.send(sent[done:total])
             except OSError as error:
-                if error.errno == sim_errno.EAGAIN:
+                if error.errno == errno.EAGAIN:
                     return done or None
                 raise
         return done
