@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from collections.abc import Iterator
 
 import pytest
 from derb_tools.board import Faults, Site
+from derb_tools.board.parts import Fault
 from tools.board.tiny import MakeBoard
 
 CONNECT = """
@@ -53,7 +55,7 @@ class Upstream:
                 peer, _ = self._socket.accept()
             except OSError:
                 return
-            with peer:
+            with peer, contextlib.suppress(ConnectionResetError):  # a board that ends takes its sockets along
                 while chunk := peer.recv(1000):
                     self.received += chunk
                     peer.sendall(self._answer)
@@ -202,6 +204,34 @@ def test_a_stalled_poll_ends_by_its_timeout(make_board: MakeBoard, upstream: Ups
     print(poller.poll(10_000), (since() - before) // 1000)
     """, site=at(upstream))
     assert board.wake(faults=Faults(read="stall")).log == ["[] 10"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"), [("stall", "[] None"), ("fail", "[24] [Errno 111] ECONNREFUSED"), ("ok", "[4] 1")]
+)
+def test_a_connection_under_way_is_followed_by_poll(
+    make_board: MakeBoard, upstream: Upstream, fault: Fault, said: str
+) -> None:
+    board = make_board(CONNECT + """
+    import errno, select
+    join()
+    sock = socket.socket()
+    sock.setblocking(False)
+    try:
+        sock.connect(socket.getaddrinfo("broker", 1883)[0][-1])
+    except OSError as error:
+        assert error.errno == errno.EINPROGRESS
+    poller = select.poll()
+    poller.register(sock, select.POLLOUT)
+    events = [event for _, event in poller.poll(9000)]
+    try:
+        print(events, sock.write(b"x"))
+    except OSError as error:
+        print(events, error)
+    """, site=at(upstream))
+    result = board.wake(faults=Faults(connect=fault))
+    assert result.log == [said]
+    assert (result.awake_ms > 9000) == (fault == "stall")
 
 
 @pytest.mark.parametrize("faults", [Faults(dns="stall"), Faults(connect="stall")])

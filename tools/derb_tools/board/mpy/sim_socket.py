@@ -24,6 +24,7 @@ _STREAM_POLL = 3
 _STREAM_CLOSE = 4
 _POLL_RD = 1
 _POLL_WR = 4
+_POLL_ERR = 8
 _POLL_HUP = 16
 _SLICE_MS = 20
 _DNS_MS = 15
@@ -93,6 +94,8 @@ class socket(io.IOBase):
             simctl.violation("only TCP over IPv4 is simulated")
         self.real = _real.socket()
         self.connected = False
+        self._failed = 0
+        self._silent = False
         self._timeout_us = None
         self._poller = _real_select.poll()
         _open.append(self)
@@ -113,13 +116,20 @@ class socket(io.IOBase):
             host = getaddrinfo(host, port)[0][-1][0]
         if not sim_network.connected():
             raise OSError(errno.EHOSTUNREACH)
-        self._connect(_hosts.get(host))
+        try:
+            self._connect(_hosts.get(host))
+        except OSError as error:
+            if self._timeout_us != 0:
+                raise
+            self._failed = error.errno  # told by the next read or write
         if self._timeout_us == 0:
             raise OSError(errno.EINPROGRESS)
 
     def _connect(self, target):
         if target is None or _faults["connect"] == "stall" or not sim_network.online():
+            self._silent = True
             self._stall()
+            return
         _clock.sleep(_ROUND_TRIP_MS * 1000)
         if _faults["connect"] == "fail":
             raise OSError(errno.ECONNREFUSED)
@@ -128,18 +138,24 @@ class socket(io.IOBase):
         self._poller.register(self.real, _real_select.POLLIN)
         self.connected = True
 
+    def silent(self):
+        """Whether nothing will ever be heard from the other end."""
+        return self._silent or (self.connected and stalled())
+
     def _stall(self):
-        if self._timeout_us == 0:
-            raise OSError(errno.EINPROGRESS)
-        _clock.stall(self._timeout_us)
-        raise OSError(errno.ETIMEDOUT)
+        if self._timeout_us != 0:
+            _clock.stall(self._timeout_us)
+            raise OSError(errno.ETIMEDOUT)
 
     def _wait(self, event):
-        """Wait for the socket; ETIMEDOUT, or EAGAIN when it does not block, as soon as the timeout is over."""
+        """Wait for `event`: ETIMEDOUT when the timeout is over, EAGAIN when the socket does not block."""
+        if self._failed:
+            raise OSError(self._failed)
+        if self.silent():
+            self._stall()
+            raise OSError(errno.EAGAIN)
         if not self.connected:
             raise OSError(errno.ENOTCONN)
-        if stalled() and self._timeout_us != 0:
-            self._stall()
         self._poller.modify(self.real, event)
         start_us = _clock.now_us()
         while stalled() or not self._poller.poll(_SLICE_MS if self._timeout_us else 0):
@@ -231,10 +247,10 @@ class socket(io.IOBase):
 
     def _ready(self, wanted):
         _clock.now_us()
-        if not self.connected:
-            return _POLL_HUP
-        if stalled():
+        if self.silent():
             return 0
+        if not self.connected:
+            return _POLL_ERR | _POLL_HUP
         self._poller.modify(self.real, wanted & (_POLL_RD | _POLL_WR))
         ready = self._poller.poll(0)
         return ready[0][1] if ready else 0
