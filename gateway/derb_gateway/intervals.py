@@ -40,8 +40,3 @@ class IntervalSet:
             end += 1
         self._lows[first:end] = [low]
         self._highs[first:end] = [high]
-
-    def missing(self) -> int:
-        """Return how many numbers from 0 to the highest are not in the set."""
-        held = sum(high - low + 1 for low, high in self.intervals())
-        return self._highs[-1] + 1 - held if self._highs else 0

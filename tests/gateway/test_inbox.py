@@ -1,0 +1,55 @@
+"""The inbox: everything leaves together, and it cannot grow without bound."""
+
+import asyncio
+from typing import cast
+
+from derb_gateway.inbox import Delivery, Inbox
+from derb_gateway.mqtt_link import Link
+
+LINK = cast("Link", None)
+
+
+def delivery(mid: int, qos: int = 1) -> Delivery:
+    return Delivery(LINK, mid, qos, None)
+
+
+def mids(deliveries: list[Delivery]) -> list[int]:
+    return [each.mid for each in deliveries]
+
+
+async def test_what_waits_leaves_together_in_order() -> None:
+    inbox = Inbox(10)
+    for mid in (1, 2, 3):
+        inbox.put(delivery(mid))
+    assert mids(await inbox.drain()) == [1, 2, 3]
+    waiting = asyncio.create_task(inbox.drain())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    inbox.put(delivery(4))
+    assert mids(await waiting) == [4]
+
+
+async def test_a_flood_without_acknowledgement_is_dropped_and_counted() -> None:
+    inbox = Inbox(2)
+    for mid in range(5):
+        inbox.put(delivery(mid, qos=0))
+    inbox.put(delivery(99))  # the broker's window bounds these
+    assert inbox.overflowed == 3
+    assert mids(await inbox.drain()) == [0, 1, 99]
+
+
+async def test_a_new_connection_brings_again_what_was_not_acknowledged() -> None:
+    inbox = Inbox(10)
+    inbox.put(delivery(1))
+    inbox.put(delivery(2, qos=0))
+    inbox.forget()
+    assert mids(await inbox.drain()) == [2]
+
+
+async def test_a_closed_inbox_gives_what_it_has_and_takes_no_more() -> None:
+    inbox = Inbox(10)
+    inbox.put(delivery(1))
+    inbox.close()
+    inbox.put(delivery(2))
+    assert mids(await inbox.drain()) == [1]
+    assert await inbox.drain() == []

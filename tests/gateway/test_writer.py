@@ -1,0 +1,90 @@
+"""The writer: one thread, one transaction for all that wait, and no failure for those who did nothing wrong."""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from derb_gateway.errors import StoreError
+from derb_gateway.store import Store
+from derb_gateway.writer import Writer
+
+
+class Rig:
+    def __init__(self, path: Path) -> None:
+        self.store = Store(path)
+        self.rollbacks = 0
+        self.writer = Writer(self.store, self.rolled_back)
+
+    def rolled_back(self) -> None:
+        self.rollbacks += 1
+
+    async def together(self, *jobs: object) -> list[object]:
+        """Hand in jobs while the thread is busy, so that they share a commit."""
+        free = threading.Event()
+        busy = asyncio.ensure_future(self.writer.do(lambda _: free.wait(10)))
+        await asyncio.sleep(0.01)
+        waiting = [asyncio.ensure_future(self.writer.do(job)) for job in jobs]  # type: ignore[arg-type, var-annotated]
+        await asyncio.sleep(0)
+        free.set()
+        await busy
+        return await asyncio.gather(*waiting, return_exceptions=True)
+
+
+@pytest_asyncio.fixture
+async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
+    rig = Rig(tmp_path / "derb.sqlite3")
+    yield rig
+    rig.writer.close()
+    rig.store.close()
+
+
+def count(store: Store, name: str) -> str:
+    store.count({name: 1})
+    return name
+
+
+async def test_jobs_that_wait_together_share_one_sync(rig: Rig) -> None:
+    results = await rig.together(*[lambda store, i=i: count(store, f"n{i}") for i in range(20)])
+    assert results == [f"n{i}" for i in range(20)]
+    assert rig.writer.commits == 2  # the one that kept it busy, and all the others
+    assert len(rig.store.counters()) == 20
+
+
+async def test_what_a_failed_job_wrote_is_void_and_the_others_are_not(rig: Rig) -> None:
+    def wrong(store: Store) -> None:
+        store.count({"wrong": 1})
+        raise KeyError("bug")
+
+    first, failed, last = await rig.together(lambda s: count(s, "a"), wrong, lambda s: count(s, "b"))
+    assert (first, last) == ("a", "b")
+    assert isinstance(failed, KeyError)
+    assert dict(rig.store.counters()) == {"a": 1, "b": 1}
+    assert rig.rollbacks == 2  # of them together, and of the wrong one alone
+
+
+async def test_a_disk_that_refuses_is_worth_another_try(rig: Rig) -> None:
+    def full(_store: Store) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with pytest.raises(StoreError, match="disk is full"):
+        await rig.writer.do(full)
+    assert await rig.writer.do(lambda store: count(store, "after")) == "after"
+
+
+async def test_damage_while_running_sets_the_file_aside(rig: Rig) -> None:
+    def damaged(_store: Store) -> None:
+        error = sqlite3.DatabaseError("database disk image is malformed")
+        error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+        raise error
+
+    await rig.writer.do(lambda store: count(store, "before"))
+    with pytest.raises(StoreError):
+        await rig.writer.do(damaged)
+    assert rig.store.set_aside is not None
+    await rig.writer.do(lambda store: count(store, "after"))
+    assert dict(rig.store.counters()) == {"after": 1}
+    assert rig.rollbacks == 1
