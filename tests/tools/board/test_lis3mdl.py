@@ -13,9 +13,9 @@ BUS = """
     from machine import I2C, Pin
     bus = I2C(0, scl=Pin(22), sda=Pin(21), freq=400_000)
     def put(register, *values):
-        bus.writeto_mem(0x1E, register | 0x80, bytes(values))
+        bus.writeto_mem(0x1C, register | 0x80, bytes(values))
     def get(register, count=1):
-        return bus.readfrom_mem(0x1E, register | 0x80, count)
+        return bus.readfrom_mem(0x1C, register | 0x80, count)
     def xyz():
         return struct.unpack("<hhh", get(0x28, 6))
 """
@@ -33,12 +33,12 @@ def chip(tmp_path: Path, *samples: tuple[int, int, int, int], **options: object)
 
 def test_it_is_found_and_has_its_defaults(make_board: MakeBoard, tmp_path: Path) -> None:
     board = make_board(BUS + "    print(bus.scan(), get(0x0F).hex(), get(0x20, 5).hex(), get(0x30).hex())", sensors=[chip(tmp_path)])
-    assert board.wake().log == ["[30] 3d 1000030000 e8"]
+    assert board.wake().log == ["[28] 3d 1000030000 e8"]
 
 
 def test_it_may_have_the_other_address(make_board: MakeBoard, tmp_path: Path) -> None:
-    board = make_board(BUS + "    print(bus.scan())", sensors=[chip(tmp_path, address=0x1C)])
-    assert board.wake().log == ["[28]"]
+    board = make_board(BUS + "    print(bus.scan())", sensors=[chip(tmp_path, address=0x1E)])
+    assert board.wake().log == ["[30]"]
 
 
 def test_it_is_silent_on_other_pins_or_a_broken_wire(make_board: MakeBoard, tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_a_single_conversion_ends_in_power_down(make_board: MakeBoard, tmp_path:
 
 
 def test_without_the_increment_bit_the_same_register_is_read_again(make_board: MakeBoard, tmp_path: Path) -> None:
-    board = make_board(BUS + "    print(bus.readfrom_mem(0x1E, 0x0F, 3).hex())", sensors=[chip(tmp_path)])
+    board = make_board(BUS + "    print(bus.readfrom_mem(0x1C, 0x0F, 3).hex())", sensors=[chip(tmp_path)])
     assert board.wake().log == ["3d3d3d"]
 
 

@@ -19,7 +19,7 @@ class Lis3mdl:
     scl: int = 22
     sda: int = 21
     int_pin: int | None = None
-    address: int = 0x1E
+    address: int = 0x1C
     start_ms: int = 0
     noise_nt: int = 0
     seed: int = 1
