@@ -1,6 +1,5 @@
 """A day at one bay: everything that makes a field, seen by one node."""
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -18,6 +17,7 @@ from derb_tools.street.scenario import EITHER, ON_CHANGE, PERPENDICULAR, Mix, St
 from derb_tools.street.scenarios import scenario
 from derb_tools.street.schedule import bay_visits
 from derb_tools.street.site import event_times_s, magnets_ut, remagnetised_ut, walk_ut
+from derb_tools.street.streams import Streams
 from derb_tools.street.trace import Trace
 from derb_tools.street.traffic import double_parked_visits, passes_field_ut, queue_visits
 from derb_tools.street.truth import bay_truth, under_vehicle
@@ -31,16 +31,6 @@ FLEET_SIZE = 256
 START_H = (5.0, 12.0)
 NEIGHBOURS = (-2, -1, 1, 2)
 CROSSING_FROM_UT = 3.0
-
-
-class Streams:
-    """One random stream for each cause, so that changing one cause leaves the others as they were."""
-
-    def __init__(self, name: str, seed: int) -> None:
-        self._root = (zlib.crc32(name.encode()), seed)
-
-    def __getitem__(self, cause: str) -> np.random.Generator:
-        return np.random.default_rng([*self._root, zlib.crc32(cause.encode())])
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from derb_tools.street.schedule import BRIEF, LONG, ORDINARY, SWAPS, occupied_at
 from derb_tools.street.traffic import Lane
 from derb_tools.street.weather import Weather
 
-HOT = Weather(mean_c=(21.0, 24.0), air_swing_c=(5.0, 6.5), sun_c=(14.0, 20.0))
+HOT = Weather(mean_c=(21.0, 24.0), air_swing_c=(5.0, 6.5), sun_c=(18.0, 26.0))
 COLD_FRONT = Weather(mean_c=(11.0, 15.0), front_c=(8.0, 13.0))
 PRODUCT_DRIFT = (1.0, 2.0)
 """A whole node with battery and case, measured on nine commercial units."""

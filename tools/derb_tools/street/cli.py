@@ -1,0 +1,134 @@
+"""`derb simulate` and `derb score`: recordings from physics, and how well detection follows them."""
+
+import dataclasses
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from derb_tools.errors import RecordingError, ToolError
+from derb_tools.street import scoring
+from derb_tools.street.level import LEVEL_SCENARIOS, level_trace, write_level_trace
+from derb_tools.street.parking import parking_trace
+from derb_tools.street.scenarios import SCENARIOS
+from derb_tools.street.trace import truth_path, write_trace
+
+simulate = typer.Typer()
+
+Scenario = Annotated[str, typer.Option(help="A name from --list.")]
+Days = Annotated[float, typer.Option(min=0.001, max=400.0, help="Simulated days.")]
+Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same recording.")]
+Out = Annotated[Path | None, typer.Option(metavar="TRACE.csv", help="The truth is written beside it.")]
+List = Annotated[bool, typer.Option("--list", help="Print the scenarios and stop.")]
+
+
+@simulate.command()
+def parking(
+    scenario: Scenario = "nominal_perp",
+    days: Days = 1.0,
+    seed: Seed = 1,
+    out: Out = None,
+    rssi: Annotated[bool, typer.Option(help="Add the strength of the last uplink.")] = False,
+    chip: Annotated[str | None, typer.Option(help="Another chip on the same street.")] = None,
+    period_s: Annotated[
+        float | None, typer.Option(min=0.05, max=60.0, help="Another sampling period.")
+    ] = None,
+    list_them: List = False,
+) -> None:
+    """Make a magnetometer recording of a bay with its truth, for `derb replay parking` and `derb score`."""
+    if list_them:
+        return _print_list({name: street.about for name, street in SCENARIOS.items()})
+    target = _checked(scenario, SCENARIOS, out)
+    try:
+        trace = parking_trace(scenario, seed, days, rssi=rssi, chip=chip, period_s=period_s)
+    except KeyError as error:
+        raise typer.BadParameter(str(error.args[0])) from error
+    write_trace(trace, target)
+    return _say(target, len(trace.t_ms), "samples")
+
+
+@simulate.command()
+def level(
+    scenario: Scenario = "nominal",
+    days: Days = 30.0,
+    seed: Seed = 1,
+    out: Out = None,
+    list_them: List = False,
+) -> None:
+    """Make an echo recording of a container with its truth, for `derb replay level` and `derb score`."""
+    if list_them:
+        return _print_list({name: container.about for name, container in LEVEL_SCENARIOS.items()})
+    target = _checked(scenario, LEVEL_SCENARIOS, out)
+    trace = level_trace(scenario, seed, days)
+    write_level_trace(trace, target)
+    return _say(target, len(trace.t_ms), f"readings, --empty-mm {trace.empty_mm} --full-mm {trace.full_mm}")
+
+
+def score(
+    trace: Annotated[Path, typer.Argument(metavar="TRACE.csv", help="A recording.")],
+    truth: Annotated[
+        Path | None, typer.Argument(metavar="TRUTH.csv", help="Its truth; default: the file beside it.")
+    ] = None,
+    replayed: Annotated[
+        str | None, typer.Option(metavar="FILE", help="What `derb replay` printed; - for stdin.")
+    ] = None,
+    references: Annotated[
+        bool, typer.Option(help="Also the fixed threshold and the adaptive baseline (parking).")
+    ] = False,
+) -> None:
+    """Measure detection against the truth: one JSON object a detector."""
+    answers = None if replayed is None else list(_answers(replayed))
+    beside = truth_path(trace) if truth is None else truth
+    try:
+        for name, figures in scoring.score_files(trace, beside, answers, references):
+            print(json.dumps({"detector": name, **_rounded(dataclasses.asdict(figures))}))
+    except OSError as error:
+        raise ToolError(f"cannot read {error.filename}: {error.strerror}") from error
+
+
+def _checked(name: str, known: Mapping[str, Any], out: Path | None) -> Path:
+    if name not in known:
+        raise typer.BadParameter(f"{name!r} is none of: {', '.join(known)}", param_hint="--scenario")
+    if out is None:
+        raise typer.BadParameter("say where to write with --out TRACE.csv", param_hint="--out")
+    if not out.parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {out.parent}", param_hint="--out")
+    return out
+
+
+def _print_list(abouts: Mapping[str, str]) -> None:
+    width = max(map(len, abouts))
+    for name, about in abouts.items():
+        print(f"{name:<{width}}  {about}")
+
+
+def _say(target: Path, count: int, what: str) -> None:
+    print(f"{target} and {truth_path(target).name}: {count} {what}", file=sys.stderr)
+
+
+def _answers(replayed: str) -> Iterator[dict[str, Any]]:
+    """The JSON lines of `derb replay`. Raises RecordingError naming the line."""
+    try:
+        lines = sys.stdin.readlines() if replayed == "-" else Path(replayed).read_text("utf-8").splitlines()
+    except OSError as error:
+        raise ToolError(f"cannot read {replayed}: {error.strerror}") from error
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            yield _object(replayed, number, line)
+
+
+def _object(where: str, number: int, line: str) -> dict[str, Any]:
+    try:
+        answer = json.loads(line)
+    except ValueError as error:
+        raise RecordingError(f"{where}, line {number}: not JSON") from error
+    if not isinstance(answer, dict):
+        raise RecordingError(f"{where}, line {number}: not a JSON object")
+    return answer
+
+
+def _rounded(figures: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: round(value, 3) if isinstance(value, float) else value for name, value in figures.items()}

@@ -1,0 +1,177 @@
+"""How well level sensing followed the truth of a container."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from derb_tools.street.level_truth import LevelTruth
+from derb_tools.street.types import Flags, Floats
+
+Answer = dict[str, Any]
+RIGHT_DISTANCE_SHARE = 0.05
+"""An `ok` that must be right: off by no more than this share of the empty distance."""
+FULL_PCT, NOT_FULL_PCT = 95.0, 75.0
+FELL_POINTS = 20.0
+"""A fall between two good readings that counts as a collection where the detector names none."""
+COLLECTION_WORTH_POINTS = 15.0
+COLLECTION_WITHIN_READINGS = 3
+TABLE_KNOTS = 9
+YEAR_MS = 365.25 * 86400e3
+
+
+@dataclass(frozen=True)
+class LevelFigures:
+    """Distances are judged where `ok` is the only right status and was told; depth is the empty distance."""
+
+    readings: int
+    ok_pct: float
+    mae_pct_of_depth: float | None
+    p95_pct_of_depth: float | None
+    fill_rms_pct: float | None
+    fill_rms_with_table_pct: float | None
+    collections: int
+    collection_f1: float | None
+    false_fulls: int
+    false_fulls_per_year: float
+    normal_status_pct: float | None
+    fault_status_pct: dict[str, float]
+    bad_levels_in_faults: int
+
+
+@dataclass(frozen=True)
+class _Said:
+    """The answers in the order of the truth's rows; NaN where there is no number."""
+
+    status: list[str]
+    distance_mm: Floats
+    level_pct: Floats
+    collected: Flags | None
+
+
+def score_level(truth: LevelTruth, answers: Sequence[Answer]) -> LevelFigures:
+    """Figures for one recording. Raises ValueError when the answers are not one a reading."""
+    said = _said(truth, answers)
+    ok = np.array([status == "ok" for status in said.status])
+    judged = ok & (truth.fault == "") & (truth.accepted == "ok") & ~np.isnan(said.distance_mm)
+    error = np.abs(said.distance_mm - truth.surface_mm) / truth.empty_mm * 100.0
+    right = _right(truth, said, error)
+    fulls = _false_fulls(truth, said)
+    found = _found_collections(said)
+    return LevelFigures(
+        readings=len(truth.t_ms),
+        ok_pct=100.0 * float(ok.mean()),
+        mae_pct_of_depth=float(error[judged].mean()) if judged.any() else None,
+        p95_pct_of_depth=float(np.percentile(error[judged], 95)) if judged.any() else None,
+        fill_rms_pct=_rms(said.level_pct[judged], truth.fill_pct[judged]),
+        fill_rms_with_table_pct=_rms_with_table(said.level_pct[judged], truth.fill_pct[judged]),
+        collections=int((truth.fell_pct >= COLLECTION_WORTH_POINTS).sum()),
+        collection_f1=_collection_f1(truth, found),
+        false_fulls=fulls,
+        false_fulls_per_year=fulls * YEAR_MS / max(1.0, float(truth.t_ms[-1] - truth.t_ms[0])),
+        normal_status_pct=_percent(right[truth.fault == ""]),
+        fault_status_pct=_by_fault(truth, right),
+        bad_levels_in_faults=int((ok & (truth.fault != "") & ~right).sum()),
+    )
+
+
+def _said(truth: LevelTruth, answers: Sequence[Answer]) -> _Said:
+    by_time = {int(answer["t_ms"]): answer for answer in answers if "t_ms" in answer}
+    if len(by_time) != len(truth.t_ms) or any(t not in by_time for t in truth.t_ms.tolist()):
+        raise ValueError(
+            f"{len(by_time)} answers for {len(truth.t_ms)} readings: these are not of one recording"
+        )
+    ordered = [by_time[t] for t in truth.t_ms.tolist()]
+    named = any("collected" in answer for answer in ordered)
+    return _Said(
+        status=[str(answer.get("status")) for answer in ordered],
+        distance_mm=_numbers(answer.get("distance_mm") for answer in ordered),
+        level_pct=_numbers(answer.get("level_pct") for answer in ordered),
+        collected=np.array([bool(answer.get("collected")) for answer in ordered]) if named else None,
+    )
+
+
+def _numbers(values: Iterable[Any]) -> Floats:
+    return np.array([np.nan if value is None else float(value) for value in values])
+
+
+def _right(truth: LevelTruth, said: _Said, error_pct: Floats) -> Flags:
+    """Whether each status is one of the accepted; `ok` needs the right distance too, except in good times."""
+    accepted = [
+        status in allowed.split("|") for status, allowed in zip(said.status, truth.accepted, strict=True)
+    ]
+    close = error_pct <= 100.0 * RIGHT_DISTANCE_SHARE
+    wrong_ok = np.array([status == "ok" for status in said.status]) & ~close & (truth.accepted != "ok")
+    right: Flags = np.array(accepted) & ~wrong_ok
+    return right
+
+
+def _false_fulls(truth: LevelTruth, said: _Said) -> int:
+    """Runs of readings that call a container full, by level or as too close, that is not, faults apart."""
+    depth = truth.empty_mm - truth.full_mm
+    surface_pct = (truth.empty_mm - truth.surface_mm) / depth * 100.0
+    too_close = np.array([status == "too_close" for status in said.status])
+    called = too_close | (np.nan_to_num(said.level_pct, nan=0.0) >= FULL_PCT)
+    false = called & (surface_pct < NOT_FULL_PCT) & (truth.fault == "")
+    return int((np.diff(false.astype(np.int64), prepend=0) == 1).sum())
+
+
+def _found_collections(said: _Said) -> list[int]:
+    if said.collected is not None:
+        return [int(index) for index in np.flatnonzero(said.collected)]
+    good = np.flatnonzero(~np.isnan(said.level_pct))
+    falls = -np.diff(said.level_pct[good])
+    return [int(index) for index in good[1:][falls >= FELL_POINTS]]
+
+
+def _collection_f1(truth: LevelTruth, found: Sequence[int]) -> float | None:
+    """One found for each true one within a few readings; those that took next to nothing may be missed."""
+    true = [int(index) for index in np.flatnonzero(truth.collected != "")]
+    free = list(found)
+    hits = missed = 0
+    for index in true:
+        match = next((f for f in free if index <= f < index + COLLECTION_WITHIN_READINGS), None)
+        worth = bool(truth.fell_pct[index] >= COLLECTION_WORTH_POINTS)
+        if match is not None:
+            free.remove(match)
+            hits += worth
+        elif worth and not _hidden(truth, index):
+            missed += 1
+    total = 2 * hits + missed + len(free)
+    return 2 * hits / total if total else None
+
+
+def _hidden(truth: LevelTruth, index: int) -> bool:
+    """Whether a fault lay over a collection, so that no sensor could see it."""
+    return bool((truth.fault[max(0, index - 1) : index + 2] != "").all())
+
+
+def _by_fault(truth: LevelTruth, right: Flags) -> dict[str, float]:
+    groups: dict[str, list[bool]] = defaultdict(list)
+    for fault, was_right in zip(truth.fault, right.tolist(), strict=True):
+        if fault:
+            groups[str(fault)].append(was_right)
+    return {name: round(100.0 * sum(group) / len(group), 3) for name, group in sorted(groups.items())}
+
+
+def _percent(flags: Flags) -> float | None:
+    return 100.0 * float(flags.mean()) if len(flags) else None
+
+
+def _rms(level_pct: Floats, fill_pct: Floats) -> float | None:
+    return float(np.sqrt(np.mean((level_pct - fill_pct) ** 2))) if len(level_pct) else None
+
+
+def _rms_with_table(level_pct: Floats, fill_pct: Floats) -> float | None:
+    """With a container's own table from level to fill, learnt on the first half, judged on the second."""
+    half = len(level_pct) // 2
+    if half < 10 * TABLE_KNOTS:
+        return None
+    knots = np.linspace(float(level_pct.min()), float(level_pct.max()) + 1e-6, TABLE_KNOTS)
+    weights = np.array([np.interp(level_pct, knots, unit) for unit in np.eye(TABLE_KNOTS)]).T
+    smooth = 0.3 * np.diff(np.eye(TABLE_KNOTS), n=2, axis=0)
+    learnt = np.vstack([weights[:half], smooth])
+    table = np.linalg.lstsq(learnt, np.concatenate([fill_pct[:half], np.zeros(len(smooth))]), rcond=None)[0]
+    return _rms(weights[half:] @ table, fill_pct[half:])
