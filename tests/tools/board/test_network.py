@@ -304,3 +304,24 @@ def test_the_second_converter_is_the_radios(make_board: MakeBoard) -> None:
 def test_names_are_the_sites_own(make_board: MakeBoard, upstream: Upstream) -> None:
     board = make_board(CONNECT + "    join()\n    print(socket.getaddrinfo('broker', 1883))", site=at(upstream))
     assert board.wake().log == ["[(2, 1, 0, '', ('10.77.1.1', 1883))]"]
+
+
+def test_waiting_for_a_silent_peer_can_be_faster_than_real(make_board: MakeBoard) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        site = Site(hosts={"broker": ("127.0.0.1", silent.getsockname()[1])})
+        board = make_board(CONNECT + OPEN + """
+    import select
+    sock.settimeout(5)
+    before = since()
+    try:
+        sock.read(1)
+    except OSError as error:
+        print(error, (since() - before) // 1000)
+    poller = select.poll()
+    poller.register(sock, select.POLLIN)
+    print(poller.poll(5000), (since() - before) // 1000)
+    time.sleep(5)
+    """, site=site, network_speed=50)
+        result = board.wake()
+    assert result.log == ["[Errno 110] ETIMEDOUT 5", "[] 10"]
+    assert result.real_ms < 3000

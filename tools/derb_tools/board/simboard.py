@@ -57,7 +57,11 @@ class Cut:
 
 @dataclass
 class SimBoard:
-    """One board. Times are street milliseconds; `speed` says how much faster than real it sleeps, 0: in no time."""
+    """One board. Times are street milliseconds.
+
+    `speed`: how much faster than real it sleeps, 0: in no time. While a connection is open it waits in real time for
+    what may come, `network_speed` times as fast. `air_port` is that of an `air.Air`.
+    """
 
     dir: Path
     firmware: Path
@@ -67,6 +71,7 @@ class SimBoard:
     sensors: Sequence[Part] = ()
     site: Site = Site()
     speed: float = 0
+    network_speed: int = 1
     now_ms: int = 0
     silicon: Silicon = Silicon()
     patience: Patience = Patience()
@@ -217,6 +222,7 @@ class SimBoard:
             "street_ms": start_ms,
             "rtc_us": rtc_us,
             "speed": self.speed,
+            "network_speed": self.network_speed,
             "boot_ms": self.silicon.boot_ms,
             "ticks_start_ms": self.silicon.ticks_start_ms,
             "cut_at_write": cut.at_write,

@@ -25,11 +25,12 @@ OnLine = Callable[[str], None]
 class Patience:
     """How much real time a wake gets. Processor time, so that a busy laptop does not look like a spinning board.
 
-    `spin_s`: without a look at its clock the firmware spins; `wake_s`: real seconds of a whole wake.
+    `spin_s`: without a look at its clock the firmware spins; `wake_s`: real seconds of a whole wake, None for a board
+    that never sleeps. What lasts longer ends as `wdt` or `hang`.
     """
 
     spin_s: float = 2.0
-    wake_s: float = 120.0
+    wake_s: float | None = 120.0
 
 
 @dataclass
@@ -79,7 +80,8 @@ class _Spin:
             return True
         if wdt_left_us is not None and now_s - self._beat_s > wdt_left_us / 1e6 + _WDT_MARGIN_S:
             return True
-        return now_s - self._begun_s > self._patience.wake_s
+        wake_s = self._patience.wake_s
+        return wake_s is not None and now_s - self._begun_s > wake_s
 
     def _cpu_s(self) -> float:
         try:

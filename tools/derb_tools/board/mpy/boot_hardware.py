@@ -56,7 +56,7 @@ def build(wake):
     sim_rtc.setup(clock, open(files["rtc"], "r+b"))
     sim_uart.setup(wake["uart_in"])
     sim_network.setup(clock, wake["site"], node_id)
-    sim_socket.setup(clock, wake["hosts"], wake["faults"])
+    sim_socket.setup(clock, wake["hosts"], wake["faults"], wake["network_speed"])
     sim_select.setup(clock)
     sim_espnow.setup(clock, node_id, wake["air_port"])
     sim_esp32.setup(pins, _wire(wake["wiring"], pins, clock))

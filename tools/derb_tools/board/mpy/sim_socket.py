@@ -33,15 +33,19 @@ _DNS_FAILED = -202  # lwIP's EAI_FAIL
 
 _clock = None
 _faults = {}
+_speed = 1
 _names = {}
 _hosts = {}
 _open = []
 
 
-def setup(clock, hosts, faults):
-    """`hosts`: name -> [host, port] on the laptop. `faults`: dns, connect, read -> "ok", "stall", "fail"."""
-    global _clock, _faults
-    _clock, _faults = clock, faults
+def setup(clock, hosts, faults, speed):
+    """`hosts`: name -> [host, port] on the laptop. `faults`: dns, connect, read -> "ok", "stall", "fail".
+
+    `speed`, a whole number: how much faster than real the board's clock runs while it waits for a peer.
+    """
+    global _clock, _faults, _speed
+    _clock, _faults, _speed = clock, faults, speed
     for number, name in enumerate(sorted(hosts)):
         address = name if _is_address(name) else "10.77.1.%d" % (number + 1)
         _names[name] = address
@@ -83,9 +87,17 @@ def wait(us):
         poller.register(each.real, _real_select.POLLIN)
     until_us = _clock.raw_us() + us
     left_us = us
-    while left_us > 0 and not poller.poll(min(_SLICE_MS, left_us // 1000 + 1)):
+    while left_us > 0 and not _pause(poller, min(_SLICE_MS, left_us // 1000 // _speed + 1)):
         left_us = until_us - _clock.raw_us()
     return True
+
+
+def _pause(poller, real_ms):
+    """Poll in real time, in which the board's clock may run faster."""
+    start_us = _clock.raw_us()
+    ready = poller.poll(real_ms)
+    _clock.charge((_clock.raw_us() - start_us) * (_speed - 1))
+    return ready
 
 
 class socket(io.IOBase):
@@ -158,11 +170,11 @@ class socket(io.IOBase):
             raise OSError(errno.ENOTCONN)
         self._poller.modify(self.real, event)
         start_us = _clock.now_us()
-        while stalled() or not self._poller.poll(_SLICE_MS if self._timeout_us else 0):
+        while stalled() or not _pause(self._poller, _SLICE_MS if self._timeout_us else 0):
             if self._timeout_us is not None and _clock.now_us() - start_us >= self._timeout_us:
                 raise OSError(errno.ETIMEDOUT if self._timeout_us else errno.EAGAIN)
             if self._timeout_us is None:
-                self._poller.poll(_SLICE_MS)
+                _pause(self._poller, _SLICE_MS)
                 _clock.now_us()
 
     def recv(self, count):
