@@ -27,7 +27,8 @@ def air() -> Iterator[Air]:
 
 def test_a_packet_and_its_answer(make_board: MakeBoard, air: Air) -> None:
     board = make_board(
-        START + """
+        START
+        + """
     radio.add_peer(RELAY)
     print(radio.send(RELAY, b"frame"))
     print(radio.recv(5000)[1], radio.recv(30))
@@ -57,9 +58,14 @@ def test_nobody_is_there(make_board: MakeBoard, air: Air) -> None:
 
 def test_two_boards_hear_each_other(make_board: MakeBoard, air: Air) -> None:
     listener = make_board(
-        START + "    print('listening')\n    print(radio.recv(20_000))", node_id=RELAY, name="relay", air_port=air.port
+        START + "    print('listening')\n    print(radio.recv(20_000))",
+        node_id=RELAY,
+        name="relay",
+        air_port=air.port,
     )
-    speaker = make_board(START + "    radio.add_peer(RELAY)\n    print(radio.send(RELAY, b'hi'))", air_port=air.port)
+    speaker = make_board(
+        START + "    radio.add_peer(RELAY)\n    print(radio.send(RELAY, b'hi'))", air_port=air.port
+    )
     ready = threading.Event()
     heard = []
     thread = threading.Thread(target=lambda: heard.append(listener.wake(on_line=lambda _: ready.set())))
@@ -77,7 +83,10 @@ def test_two_boards_hear_each_other(make_board: MakeBoard, air: Air) -> None:
         ("radio.active(False); radio.send(RELAY, b'x')", "OSError: (-12389, 'ESP_ERR_ESPNOW_NOT_INIT')"),
         ("radio.add_peer(RELAY); radio.add_peer(RELAY)", "OSError: (-12395, 'ESP_ERR_ESPNOW_EXIST')"),
         ("[radio.add_peer(bytes((i,)) * 6) for i in range(21)]", "OSError: (-12392, 'ESP_ERR_ESPNOW_FULL')"),
-        ("radio.add_peer(RELAY); radio.send(RELAY, bytes(251))", "ValueError: ESPNow: bytes or bytearray wrong length"),
+        (
+            "radio.add_peer(RELAY); radio.send(RELAY, bytes(251))",
+            "ValueError: ESPNow: bytes or bytearray wrong length",
+        ),
         ("radio.add_peer(b'short')", "ValueError: ESPNow: bytes or bytearray wrong length"),
     ],
 )
@@ -87,7 +96,8 @@ def test_the_chips_limits_hold(make_board: MakeBoard, air: Air, source: str, err
 
 def test_250_bytes_and_20_peers_are_taken(make_board: MakeBoard, air: Air) -> None:
     board = make_board(
-        START + "    [radio.add_peer(bytes((i,)) * 6) for i in range(20)]\n    print(radio.send(bytes(6), bytes(250)))",
+        START
+        + "    [radio.add_peer(bytes((i,)) * 6) for i in range(20)]\n    print(radio.send(bytes(6), bytes(250)))",
         air_port=air.port,
     )
     assert board.wake().log == ["False"]
@@ -95,6 +105,8 @@ def test_250_bytes_and_20_peers_are_taken(make_board: MakeBoard, air: Air) -> No
 
 def test_a_lossy_air_loses(make_board: MakeBoard) -> None:
     with Air(loss=1) as air, AirRadio(air.port, RELAY):
-        board = make_board(START + "    radio.add_peer(RELAY)\n    print(radio.send(RELAY, b'x'))", air_port=air.port)
+        board = make_board(
+            START + "    radio.add_peer(RELAY)\n    print(radio.send(RELAY, b'x'))", air_port=air.port
+        )
         assert board.wake().log == ["False"]
         assert air.counts["lost"] == 1

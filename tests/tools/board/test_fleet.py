@@ -1,9 +1,10 @@
-"""Boards share a street: each wakes in its turn, power goes and comes back, and everything stops in good order."""
+"""Boards share a street: each wakes in its turn, power goes and comes back, all stops in good order."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from itertools import pairwise
 
 import pytest
 from derb_tools.board import SimBoard, WakeResult
@@ -77,7 +78,7 @@ async def test_a_fleet_follows_its_clock(make_board: MakeBoard) -> None:
     await asyncio.wait_for(running, 30)
     for board in boards:
         starts = [result.start_ms for each, result in watcher.results if each is board]
-        assert all(later - earlier >= 10_000 for earlier, later in zip(starts, starts[1:], strict=False))
+        assert all(later - earlier >= 10_000 for earlier, later in pairwise(starts))
     assert len(watcher.lines) == len(watcher.results)
 
 

@@ -1,4 +1,4 @@
-"""The simulated ranger answers a proper trigger pulse, and its two kinds of silence look as on the hardware."""
+"""The simulated ranger answers a proper trigger pulse; its two kinds of silence look as on hardware."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ PING = """
 
 
 def test_pings_follow_the_recording(make_board: MakeBoard, tmp_path: Path) -> None:
-    ranger = HcSr04(write_echo(tmp_path / "bin.echo", [(2000, [5800, 5810, 5790]), (2000, [2900, 2910, 2890])]))
+    ranger = HcSr04(
+        write_echo(tmp_path / "bin.echo", [(2000, [5800, 5810, 5790]), (2000, [2900, 2910, 2890])])
+    )
     board = make_board(
         PING + "    print([ping() for _ in range(4)])\n    time.sleep(1)\n    print(ping())", sensors=[ranger]
     )

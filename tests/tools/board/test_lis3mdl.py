@@ -32,7 +32,10 @@ def chip(tmp_path: Path, *samples: tuple[int, int, int, int], **options: object)
 
 
 def test_it_is_found_and_has_its_defaults(make_board: MakeBoard, tmp_path: Path) -> None:
-    board = make_board(BUS + "    print(bus.scan(), get(0x0F).hex(), get(0x20, 5).hex(), get(0x30).hex())", sensors=[chip(tmp_path)])
+    board = make_board(
+        BUS + "    print(bus.scan(), get(0x0F).hex(), get(0x20, 5).hex(), get(0x30).hex())",
+        sensors=[chip(tmp_path)],
+    )
     assert board.wake().log == ["[28] 3d 1000030000 e8"]
 
 
@@ -55,7 +58,9 @@ def test_it_is_powered_down_at_first_and_has_no_sample(make_board: MakeBoard, tm
 
 def test_field_and_temperature_are_scaled(make_board: MakeBoard, tmp_path: Path) -> None:
     board = make_board(
-        BUS + CONTINUOUS + """
+        BUS
+        + CONTINUOUS
+        + """
     print(xyz(), struct.unpack("<h", get(0x2E, 2))[0])
     for scale in (0x20, 0x40, 0x60):
         put(0x21, scale)
@@ -74,7 +79,8 @@ def test_field_and_temperature_are_scaled(make_board: MakeBoard, tmp_path: Path)
 
 def test_a_sample_is_ready_only_after_its_conversion(make_board: MakeBoard, tmp_path: Path) -> None:
     board = make_board(
-        BUS + """
+        BUS
+        + """
     put(0x20, 0x10, 0x00, 0x00)
     time.sleep_ms(90)
     print(get(0x27)[0] & 0x0F)
@@ -90,7 +96,8 @@ def test_a_sample_is_ready_only_after_its_conversion(make_board: MakeBoard, tmp_
 
 def test_a_single_conversion_ends_in_power_down(make_board: MakeBoard, tmp_path: Path) -> None:
     board = make_board(
-        BUS + """
+        BUS
+        + """
     put(0x20, 0x70, 0x00, 0x01)  # ultra-high performance: 6.5 ms
     time.sleep_ms(3)
     print(get(0x27)[0], get(0x22)[0])
@@ -104,13 +111,17 @@ def test_a_single_conversion_ends_in_power_down(make_board: MakeBoard, tmp_path:
     assert board.wake().log == ["0 1", "15 3 1711", "0"]
 
 
-def test_without_the_increment_bit_the_same_register_is_read_again(make_board: MakeBoard, tmp_path: Path) -> None:
+def test_without_the_increment_bit_the_same_register_is_read_again(
+    make_board: MakeBoard, tmp_path: Path
+) -> None:
     board = make_board(BUS + "    print(bus.readfrom_mem(0x1C, 0x0F, 3).hex())", sensors=[chip(tmp_path)])
     assert board.wake().log == ["3d3d3d"]
 
 
 def test_a_strong_field_saturates(make_board: MakeBoard, tmp_path: Path) -> None:
-    board = make_board(BUS + CONTINUOUS + "    print(xyz())", sensors=[chip(tmp_path, (900_000, -900_000, 0, 0))])
+    board = make_board(
+        BUS + CONTINUOUS + "    print(xyz())", sensors=[chip(tmp_path, (900_000, -900_000, 0, 0))]
+    )
     assert board.wake().log == ["(32767, -32767, 0)"]
 
 
@@ -123,13 +134,17 @@ def test_offsets_are_subtracted(make_board: MakeBoard, tmp_path: Path) -> None:
 
 
 def test_noise_is_as_strong_as_asked(make_board: MakeBoard, tmp_path: Path) -> None:
-    source = BUS + CONTINUOUS + """
+    source = (
+        BUS
+        + CONTINUOUS
+        + """
     samples = []
     for _ in range(200):
         time.sleep_ms(100)
         samples.append(xyz()[0] - 1711)
     print(sum(samples) // 200, sum(s * s for s in samples) // 200)
     """
+    )
     log = make_board(source, sensors=[chip(tmp_path, noise_nt=400)]).wake().log
     mean, square = (int(part) for part in log[0].split())
     assert abs(mean) <= 6
@@ -138,7 +153,8 @@ def test_noise_is_as_strong_as_asked(make_board: MakeBoard, tmp_path: Path) -> N
 
 def test_registers_survive_deep_sleep_but_not_power_loss(make_board: MakeBoard, tmp_path: Path) -> None:
     board = make_board(
-        BUS + "    print(get(0x21).hex())\n    put(0x21, 0x60)\n    machine.deepsleep(1000)", sensors=[chip(tmp_path)]
+        BUS + "    print(get(0x21).hex())\n    put(0x21, 0x60)\n    machine.deepsleep(1000)",
+        sensors=[chip(tmp_path)],
     )
     assert [board.wake().log[0] for _ in range(2)] == ["00", "60"]
     board.wake(cut=Cut(after_ms=350))
@@ -188,9 +204,9 @@ def test_noise_alone_can_pass_a_low_threshold(make_board: MakeBoard, tmp_path: P
 
 
 def test_an_interrupt_not_yet_read_keeps_the_board_awake(make_board: MakeBoard, tmp_path: Path) -> None:
-    source = BUS + ARMED.replace("print(machine.wake_reason(), hex(get(0x31)[0]), hex(get(0x31)[0]))", "pass").replace(
-        "put(0x20, 0x10", "if machine.wake_reason() == 0: put(0x20, 0x10"
-    )
+    source = BUS + ARMED.replace(
+        "print(machine.wake_reason(), hex(get(0x31)[0]), hex(get(0x31)[0]))", "pass"
+    ).replace("put(0x20, 0x10", "if machine.wake_reason() == 0: put(0x20, 0x10")
     board = make_board(source, sensors=[chip(tmp_path, *vehicle(30), int_pin=4)])
     board.wake()
     result = board.wake()
@@ -199,7 +215,10 @@ def test_an_interrupt_not_yet_read_keeps_the_board_awake(make_board: MakeBoard, 
 
 
 def test_its_interrupt_reaches_a_handler_while_awake(make_board: MakeBoard, tmp_path: Path) -> None:
-    source = BUS + ARMED.replace("machine.deepsleep(60_000)", "") + """
+    source = (
+        BUS
+        + ARMED.replace("machine.deepsleep(60_000)", "")
+        + """
     seen = bytearray(1)
     start = time.ticks_ms()
     def alarm(pin):
@@ -208,13 +227,18 @@ def test_its_interrupt_reaches_a_handler_while_awake(make_board: MakeBoard, tmp_
     time.sleep(60)
     print(seen[0], hex(get(0x31)[0]))
     """
+    )
     board = make_board(source, sensors=[chip(tmp_path, *vehicle(30), int_pin=4)])
     assert board.wake().log[-1] == "29 0x9"
 
 
 def test_noise_depends_on_seed_time_and_axis_only() -> None:
     registers = bytearray(core.REGISTERS)
-    at = {(seed, slot): tuple(core.outputs(registers, (0, 0, 0), seed, slot, 1000)) for seed in (1, 2) for slot in range(50)}
+    at = {
+        (seed, slot): tuple(core.outputs(registers, (0, 0, 0), seed, slot, 1000))
+        for seed in (1, 2)
+        for slot in range(50)
+    }
     again = {key: tuple(core.outputs(registers, (0, 0, 0), *key, 1000)) for key in at}
     assert at == again
     assert len(set(at.values())) == 100

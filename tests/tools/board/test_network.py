@@ -1,4 +1,4 @@
-"""The radio takes its time and tells why it failed; sockets wait for ever unless told otherwise, as on the ESP32."""
+"""The radio takes its time and tells why it failed; sockets wait for ever unless told otherwise."""
 
 from __future__ import annotations
 
@@ -73,12 +73,15 @@ def at(server: Upstream) -> Site:
 
 
 def test_joining_takes_the_board_time_and_no_real_time(make_board: MakeBoard) -> None:
-    board = make_board(CONNECT + """
+    board = make_board(
+        CONNECT
+        + """
     print(join() == network.STAT_GOT_IP, 1500 <= since() <= 1700)
     print(wlan.ifconfig()[0], wlan.status("rssi"), wlan.config("mac").hex())
     wlan.active(False)
     print(wlan.isconnected(), wlan.status() == network.STAT_IDLE)
-    """)
+    """
+    )
     result = board.wake()
     assert result.log == ["True True", "10.77.0.100 -61 240ac4a1b2c3", "False True"]
     assert (result.wifi_connects, result.end) == (1, "exit")
@@ -87,11 +90,14 @@ def test_joining_takes_the_board_time_and_no_real_time(make_board: MakeBoard) ->
 
 
 def test_a_fixed_address_saves_the_wait_for_dhcp(make_board: MakeBoard) -> None:
-    board = make_board(CONNECT + """
+    board = make_board(
+        CONNECT
+        + """
     wlan.active(True)
     wlan.ifconfig(("10.77.0.50", "255.255.255.0", "10.77.0.1", "10.77.0.1"))
     print(join(), since() < 750, wlan.ifconfig()[0])
-    """)
+    """
+    )
     assert board.wake().log == ["1010 True 10.77.0.50"]
 
 
@@ -110,7 +116,8 @@ def test_a_failed_attempt_says_why(make_board: MakeBoard, join: str, site: Site,
 
 def test_with_unlimited_reconnects_it_tries_for_ever(make_board: MakeBoard) -> None:
     board = make_board(
-        CONNECT + """
+        CONNECT
+        + """
     wlan.active(True)
     wlan.connect("derb", "derb-street")
     time.sleep(3600)
@@ -136,11 +143,16 @@ def test_misuse_of_the_network_fails_as_on_the_board(make_board: MakeBoard, sour
 
 
 def test_bytes_go_out_and_come_in(make_board: MakeBoard, upstream: Upstream) -> None:
-    board = make_board(CONNECT + OPEN + """
+    board = make_board(
+        CONNECT
+        + OPEN
+        + """
     sock.settimeout(3)
     print(sock.write(b"hello...", 5), sock.read(2), sock.recv(100))
     sock.close()
-    """, site=at(upstream))
+    """,
+        site=at(upstream),
+    )
     result = board.wake()
     assert result.log == ["5 b'12' b'345'"]
     assert upstream.received == b"hello"
@@ -155,19 +167,27 @@ def test_nothing_listens(make_board: MakeBoard) -> None:
 
 
 def test_a_timeout_has_its_name(make_board: MakeBoard, upstream: Upstream) -> None:
-    board = make_board(CONNECT + OPEN + """
+    board = make_board(
+        CONNECT
+        + OPEN
+        + """
     import errno
     sock.settimeout(0.2)
     try:
         sock.read(1)
     except OSError as error:
         print(error.errno == errno.ETIMEDOUT)
-    """, site=at(upstream))
+    """,
+        site=at(upstream),
+    )
     assert board.wake().log == ["True"]
 
 
 def test_setblocking_true_clears_the_timeout(make_board: MakeBoard, upstream: Upstream) -> None:
-    board = make_board(CONNECT + OPEN + """
+    board = make_board(
+        CONNECT
+        + OPEN
+        + """
     machine.WDT(timeout=20_000)
     sock.settimeout(1)
     sock.setblocking(True)  # umqtt.simple does this at the first PUBACK
@@ -175,34 +195,48 @@ def test_setblocking_true_clears_the_timeout(make_board: MakeBoard, upstream: Up
         sock.read(1)
     except OSError:
         print("the laptop's timeout")
-    """, site=at(upstream))
+    """,
+        site=at(upstream),
+    )
     result = board.wake(faults=Faults(read="stall"))
     assert (result.end, result.log) == ("wdt", [])
     assert result.real_ms < 3000
 
 
-def test_a_stalled_read_ends_by_its_timeout_in_no_real_time(make_board: MakeBoard, upstream: Upstream) -> None:
-    board = make_board(CONNECT + OPEN + """
+def test_a_stalled_read_ends_by_its_timeout_in_no_real_time(
+    make_board: MakeBoard, upstream: Upstream
+) -> None:
+    board = make_board(
+        CONNECT
+        + OPEN
+        + """
     sock.settimeout(30)
     before = since()
     try:
         sock.read(1)
     except OSError as error:
         print(error.errno, (since() - before) // 1000)
-    """, site=at(upstream))
+    """,
+        site=at(upstream),
+    )
     result = board.wake(faults=Faults(read="stall"))
     assert result.log == ["110 30"]
     assert result.real_ms < 3000
 
 
 def test_a_stalled_poll_ends_by_its_timeout(make_board: MakeBoard, upstream: Upstream) -> None:
-    board = make_board(CONNECT + OPEN + """
+    board = make_board(
+        CONNECT
+        + OPEN
+        + """
     import select
     poller = select.poll()
     poller.register(sock, select.POLLIN)
     before = since()
     print(poller.poll(10_000), (since() - before) // 1000)
-    """, site=at(upstream))
+    """,
+        site=at(upstream),
+    )
     assert board.wake(faults=Faults(read="stall")).log == ["[] 10"]
 
 
@@ -212,7 +246,9 @@ def test_a_stalled_poll_ends_by_its_timeout(make_board: MakeBoard, upstream: Ups
 def test_a_connection_under_way_is_followed_by_poll(
     make_board: MakeBoard, upstream: Upstream, fault: Fault, said: str
 ) -> None:
-    board = make_board(CONNECT + """
+    board = make_board(
+        CONNECT
+        + """
     import errno, select
     join()
     sock = socket.socket()
@@ -228,7 +264,9 @@ def test_a_connection_under_way_is_followed_by_poll(
         print(events, sock.write(b"x"))
     except OSError as error:
         print(events, error)
-    """, site=at(upstream))
+    """,
+        site=at(upstream),
+    )
     result = board.wake(faults=Faults(connect=fault))
     assert result.log == [said]
     assert (result.awake_ms > 9000) == (fault == "stall")
@@ -248,7 +286,10 @@ def test_a_stall_without_timeout_is_ended_by_the_watchdog_only(
 def test_an_answer_is_waited_for_while_the_board_sleeps_on_an_open_socket(
     make_board: MakeBoard, upstream: Upstream
 ) -> None:
-    board = make_board(CONNECT + OPEN + """
+    board = make_board(
+        CONNECT
+        + OPEN
+        + """
     sock.setblocking(False)
     sock.write(b"x")
     for _ in range(200):
@@ -257,24 +298,34 @@ def test_an_answer_is_waited_for_while_the_board_sleeps_on_an_open_socket(
             break
         time.sleep_ms(50)
     print(got)
-    """, site=at(upstream))
+    """,
+        site=at(upstream),
+    )
     assert board.wake().log == ["b'12345'"]
 
 
 def test_poll_sees_an_answer(make_board: MakeBoard, upstream: Upstream) -> None:
-    board = make_board(CONNECT + OPEN + """
+    board = make_board(
+        CONNECT
+        + OPEN
+        + """
     import select
     poller = select.poll()
     poller.register(sock, select.POLLIN)
     sock.write(b"x")
     print([event for _, event in poller.poll(5000)], sock.read(5), poller.poll(20))
-    """, site=at(upstream))
+    """,
+        site=at(upstream),
+    )
     assert board.wake().log == ["[1] b'12345' []"]
 
 
 def test_the_access_point_goes_away_under_a_connection(make_board: MakeBoard, upstream: Upstream) -> None:
     site = Site(hosts={"broker": ("127.0.0.1", upstream.port)}, ap_down_after_ms=5000)
-    board = make_board(CONNECT + OPEN + """
+    board = make_board(
+        CONNECT
+        + OPEN
+        + """
     sock.settimeout(10)
     time.sleep(4)
     print(wlan.isconnected())
@@ -283,16 +334,21 @@ def test_the_access_point_goes_away_under_a_connection(make_board: MakeBoard, up
         sock.read(1)
     except OSError as error:
         print(error.errno, wlan.isconnected())
-    """, site=site)
+    """,
+        site=site,
+    )
     assert board.wake().log == ["True", "110 False"]
 
 
 def test_light_sleep_loses_the_access_point(make_board: MakeBoard) -> None:
-    board = make_board(CONNECT + """
+    board = make_board(
+        CONNECT
+        + """
     join()
     machine.lightsleep(1000)
     print(wlan.isconnected())
-    """)
+    """
+    )
     assert board.wake().log == ["False"]
 
 
@@ -302,14 +358,19 @@ def test_the_second_converter_is_the_radios(make_board: MakeBoard) -> None:
 
 
 def test_names_are_the_sites_own(make_board: MakeBoard, upstream: Upstream) -> None:
-    board = make_board(CONNECT + "    join()\n    print(socket.getaddrinfo('broker', 1883))", site=at(upstream))
+    board = make_board(
+        CONNECT + "    join()\n    print(socket.getaddrinfo('broker', 1883))", site=at(upstream)
+    )
     assert board.wake().log == ["[(2, 1, 0, '', ('10.77.1.1', 1883))]"]
 
 
 def test_waiting_for_a_silent_peer_can_be_faster_than_real(make_board: MakeBoard) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         site = Site(hosts={"broker": ("127.0.0.1", silent.getsockname()[1])})
-        board = make_board(CONNECT + OPEN + """
+        board = make_board(
+            CONNECT
+            + OPEN
+            + """
     import select
     sock.settimeout(5)
     before = since()
@@ -321,7 +382,10 @@ def test_waiting_for_a_silent_peer_can_be_faster_than_real(make_board: MakeBoard
     poller.register(sock, select.POLLIN)
     print(poller.poll(5000), (since() - before) // 1000)
     time.sleep(5)
-    """, site=site, network_speed=50)
+    """,
+            site=site,
+            network_speed=50,
+        )
         result = board.wake()
     assert result.log == ["[Errno 110] ETIMEDOUT 5", "[] 10"]
     assert result.real_ms < 3000

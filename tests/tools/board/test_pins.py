@@ -37,7 +37,10 @@ TELL = """
         ("esp32.NVS('derb').get_i32('none')", "OSError: (-4354, 'ESP_ERR_NVS_NOT_FOUND')"),
         ("esp32.NVS('derb').get_i32('cfg')", "OSError: (-4355, 'ESP_ERR_NVS_TYPE_MISMATCH')"),
         ("esp32.NVS('derb').get_blob('cfg', bytearray(2))", "OSError: (-4364, 'ESP_ERR_NVS_INVALID_LENGTH')"),
-        ("esp32.NVS('derb').set_blob('big', bytes(24000))", "OSError: (-4357, 'ESP_ERR_NVS_NOT_ENOUGH_SPACE')"),
+        (
+            "esp32.NVS('derb').set_blob('big', bytes(24000))",
+            "OSError: (-4357, 'ESP_ERR_NVS_NOT_ENOUGH_SPACE')",
+        ),
         ("esp32.NVS('derb').set_i32('big', 1 << 31)", "OverflowError: i32"),
     ],
 )
@@ -61,7 +64,14 @@ def test_what_the_chip_only_tolerates_is_reported_even_if_swallowed(
     make_board: MakeBoard, source: str, violation: str
 ) -> None:
     board = make_board(
-        f"import machine\nfrom machine import Pin\ntry:\n    {source}\nexcept Exception:\n    print('swallowed')"
+        f"""
+        import machine
+        from machine import Pin
+        try:
+            {source}
+        except Exception:
+            print("swallowed")
+        """
     )
     result = board.wake()
     assert result.violations == [violation]
@@ -69,7 +79,9 @@ def test_what_the_chip_only_tolerates_is_reported_even_if_swallowed(
 
 
 def test_rtc_memory_takes_2048_bytes(make_board: MakeBoard) -> None:
-    board = make_board("import machine\nmachine.RTC().memory(bytes(2048))\nprint(len(machine.RTC().memory()))")
+    board = make_board(
+        "import machine\nmachine.RTC().memory(bytes(2048))\nprint(len(machine.RTC().memory()))"
+    )
     assert board.wake().log == ["2048"]
     assert board.rtc_memory() == bytes(2048)
 
@@ -164,7 +176,11 @@ def test_a_pin_wakes_the_board_from_deep_sleep(make_board: MakeBoard) -> None:
 
 def test_a_pin_at_its_wake_level_lets_the_board_not_sleep(make_board: MakeBoard) -> None:
     board = make_board(
-        "import esp32, machine\nesp32.wake_on_ext0(machine.Pin(27, machine.Pin.IN), 1)\nmachine.deepsleep(60_000)",
+        """
+        import esp32, machine
+        esp32.wake_on_ext0(machine.Pin(27, machine.Pin.IN), 1)
+        machine.deepsleep(60_000)
+        """,
         sensors=[Level(27)],
     )
     result = board.wake()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from tools.board.tiny import KEY, MakeBoard
 from derb_tools.board import BoardError, BoardStuck, Cut, Patience, Silicon, SimBoard
+from tools.board.tiny import KEY, MakeBoard
 
 COUNTER = """
     import machine, time
@@ -40,14 +40,17 @@ def test_rtc_memory_and_time_survive_deep_sleep(make_board: MakeBoard) -> None:
 
 
 def test_rtc_memory_survives_reset_and_watchdog(make_board: MakeBoard) -> None:
-    board = make_board(COUNTER + """
+    board = make_board(
+        COUNTER
+        + """
     if count == 1:
         machine.reset()
     if count == 2:
         machine.soft_reset()
     machine.WDT(timeout=1000)
     time.sleep(2)
-    """)
+    """
+    )
     ends = [board.wake() for _ in range(4)]
     assert [each.end for each in ends] == ["reset", "reset", "wdt", "wdt"]
     assert [each.log[0].split(" time")[0] for each in ends] == [
@@ -59,12 +62,15 @@ def test_rtc_memory_survives_reset_and_watchdog(make_board: MakeBoard) -> None:
 
 
 def test_power_loss_takes_rtc_memory_and_time_but_not_the_flash(make_board: MakeBoard) -> None:
-    board = make_board(COUNTER + """
+    board = make_board(
+        COUNTER
+        + """
     import os
     print("kept", "kept" in os.listdir("/"))
     open("/kept", "w").close()
     machine.deepsleep(60_000)
-    """)
+    """
+    )
     board.wake()
     board.wake()
     board.power_cut()
@@ -74,7 +80,14 @@ def test_power_loss_takes_rtc_memory_and_time_but_not_the_flash(make_board: Make
 
 
 def test_sleeping_costs_no_real_time_at_speed_0(make_board: MakeBoard) -> None:
-    board = make_board("import time\nstart = time.ticks_ms()\ntime.sleep(3600)\nprint(time.ticks_diff(time.ticks_ms(), start))")
+    board = make_board(
+        """
+        import time
+        start = time.ticks_ms()
+        time.sleep(3600)
+        print(time.ticks_diff(time.ticks_ms(), start))
+        """
+    )
     result = board.wake()
     assert 3_600_000 <= int(result.log[0]) < 3_601_000
     assert result.real_ms < 2000
@@ -94,12 +107,15 @@ def test_ticks_wrap_at_2_to_the_30(make_board: MakeBoard) -> None:
 
 
 def test_the_clock_counts_from_2000_and_can_be_set(make_board: MakeBoard) -> None:
-    board = make_board(COUNTER + """
+    board = make_board(
+        COUNTER
+        + """
     if count == 1:
         machine.RTC().datetime((2026, 11, 22, 0, 19, 0, 0, 0))
     print(time.gmtime()[:5], time.mktime((2026, 11, 22, 19, 0, 0, 0, 0)), machine.RTC().datetime()[3])
     machine.deepsleep(60_000)
-    """)
+    """
+    )
     seconds = 848_689_200  # from 2000-01-01 to 2026-11-22T19:00:00Z
     assert board.wake().log[1] == f"(2026, 11, 22, 19, 0) {seconds} 6"
     assert board.wake().log[1] == f"(2026, 11, 22, 19, 1) {seconds} 6"
@@ -107,7 +123,8 @@ def test_the_clock_counts_from_2000_and_can_be_set(make_board: MakeBoard) -> Non
 
 def test_the_rtc_drifts_in_deep_sleep(make_board: MakeBoard) -> None:
     board = make_board(
-        "import machine, time\nprint(time.time())\nmachine.deepsleep(1_000_000)", silicon=Silicon(rtc_drift_ppm=-50_000)
+        "import machine, time\nprint(time.time())\nmachine.deepsleep(1_000_000)",
+        silicon=Silicon(rtc_drift_ppm=-50_000),
     )
     board.wake()
     assert board.wake().log == ["950"]

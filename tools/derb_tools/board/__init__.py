@@ -1,9 +1,10 @@
-"""A simulated ESP32: real firmware in a real MicroPython, on hardware that is as strict as the chip or stricter."""
+"""A simulated ESP32: real firmware in a real MicroPython, on hardware no more lenient than the chip."""
 
 from .errors import BoardBroken, BoardError, BoardStuck, NoMicroPython
 from .parts import Battery, Faults, HcSr04, Level, Lis3mdl, Part, Site
 from .result import End, WakeResult
-from .simboard import Cut, CutMode, Silicon, SimBoard
+from .silicon import Cut, CutMode, Silicon
+from .simboard import SimBoard
 from .supervise import Patience
 
 __all__ = [

@@ -1,7 +1,8 @@
 """The air between simulated boards: a hub on a UDP port that carries ESP-NOW packets from one to another.
 
-A datagram is a letter and its fields. To the hub: `H` address (radio on), `B` address (radio off), `S` from, to, packet.
-From the hub: `A` and 1 or 0 (the other radio has acknowledged), `R` from, packet. Addresses have 6 bytes.
+A datagram is a letter and its fields. To the hub: `H` address (radio on), `B` address (radio off), `S` from,
+to, packet. From the hub: `A` and 1 or 0 (the other radio has acknowledged), `R` from, packet. Addresses have
+6 bytes.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ class AirRadio:
         self._socket.send(b"S" + self._address + target + packet)
 
     def receive(self, timeout_s: float) -> tuple[bytes, bytes] | None:
-        """The next packet as (from, packet), None when none comes in time. Acknowledgements are passed over."""
+        """The next packet as (from, packet), None when none comes in time; acknowledgements do not count."""
         self._socket.settimeout(timeout_s)
         while True:
             try:

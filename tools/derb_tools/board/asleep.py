@@ -96,7 +96,7 @@ class SleepingChip:
 def pin_reaches(
     parts: Sequence[Part], chip_state: Path, gpio: int, level: int, from_ms: int, to_ms: int
 ) -> int | None:
-    """When, in that span of street time, a pin has that level first; None also for a pin that nothing drives."""
+    """When, in that span of street time, a pin has that level first; None for a pin that nothing drives."""
     for part in parts:
         if isinstance(part, Level) and part.pin == gpio:
             return _level_reaches(part, level, from_ms, to_ms)

@@ -11,10 +11,10 @@ _MS = 1000
 
 @dataclass(frozen=True)
 class StreetClock:
-    """Street time `origin_ms` was now when this was made; since then it runs `speed` times as fast as real time.
+    """Street time was `origin_ms` when this was made; since then it runs `speed` times as fast as real time.
 
-    A gateway runs on the same time with `--clock-speed` and `--clock-origin-real-ms`, for which `origin_real_ms` is
-    the Unix time of the origin.
+    A gateway runs on the same time with `--clock-speed` and `--clock-origin-real-ms`, for which
+    `origin_real_ms` is the Unix time of the origin.
     """
 
     speed: float = 1
@@ -35,5 +35,6 @@ class StreetClock:
 
     async def sleep_until(self, street_ms: int) -> None:
         """Return when the street's time is `street_ms`, not before."""
-        while (left_s := self.real_s_until(street_ms)) > 0:
+        # A timer may end a little early.
+        while (left_s := self.real_s_until(street_ms)) > 0:  # noqa: ASYNC110
             await asyncio.sleep(left_s)

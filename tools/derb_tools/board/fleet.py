@@ -22,7 +22,11 @@ def simulate(boards: Sequence[SimBoard], until_ms: int) -> Iterator[tuple[SimBoa
     A board that would stay awake for ever runs no more.
     """
     while True:
-        due = [(wake_ms, number) for number, board in enumerate(boards) if (wake_ms := board.next_wake_ms()) is not None]
+        due = [
+            (wake_ms, number)
+            for number, board in enumerate(boards)
+            if (wake_ms := board.next_wake_ms()) is not None
+        ]
         wake_ms, number = min(due, default=(until_ms, -1))
         if wake_ms >= until_ms:
             return
@@ -32,18 +36,23 @@ def simulate(boards: Sequence[SimBoard], until_ms: int) -> Iterator[tuple[SimBoa
 class Fleet:
     """Runs boards on a street's clock until `stop()`, each in its own thread while it is awake.
 
-    `on_wake` gets every result and `on_line` every line of a log as it comes; the first is called in the event loop, the
-    second in the board's thread. What a board does wrong is in its results; an error of the simulator ends `run()`.
+    `on_wake` gets every result, `on_line` every line of a log as it comes; the first is called in the
+    event loop, the second in the board's thread. What a board does wrong is in its results; an error of
+    the simulator ends `run()`.
     """
 
     def __init__(
-        self, boards: Sequence[SimBoard], clock: StreetClock, on_wake: OnWake, on_line: OnBoardLine | None = None
+        self,
+        boards: Sequence[SimBoard],
+        clock: StreetClock,
+        on_wake: OnWake,
+        on_line: OnBoardLine | None = None,
     ) -> None:
         self._lives = [_Life(board, clock, on_wake, on_line) for board in boards]
         self._stopping = asyncio.Event()
 
     async def run(self, grace_s: float = _GRACE_S) -> None:
-        """Until `stop()`. Wakes under way then may end by themselves for `grace_s`; after that their power is cut."""
+        """Until `stop()`. A wake under way then has `grace_s` to end by itself, then its power is cut."""
         with ThreadPoolExecutor(max(1, len(self._lives)), "derb-board") as threads:
             tasks = [asyncio.create_task(life.run(threads, self._stopping)) for life in self._lives]
             stopping = asyncio.create_task(self._stopping.wait())
@@ -65,7 +74,9 @@ class Fleet:
             if life.board is board:
                 life.cut_power(off_ms)
 
-    async def _wind_up(self, tasks: list[asyncio.Task[None]], stopping: asyncio.Task[bool], grace_s: float) -> None:
+    async def _wind_up(
+        self, tasks: list[asyncio.Task[None]], stopping: asyncio.Task[bool], grace_s: float
+    ) -> None:
         self._stopping.set()
         stopping.cancel()
         for life in self._lives:

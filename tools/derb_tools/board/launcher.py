@@ -1,4 +1,4 @@
-"""Starts MicroPython processes: forked from one that has it loaded, or plainly, where `MICROPYTHON` names a program."""
+"""Starts MicroPython: forked from a process that has it loaded, or the program that `MICROPYTHON` names."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Pipes:
     messages_fd: int
 
     def give(self, order: object) -> None:
-        """Write the order: its length in 8 digits, then JSON. (MicroPython's arguments end at 255 characters.)"""
+        """Write the order: its length in 8 digits, then JSON. (MicroPython's arguments hold 255 bytes.)"""
         text = json.dumps(order).encode()
         left = b"%0*d" % (_LENGTH_DIGITS, len(text)) + text
         while left:
@@ -48,7 +48,7 @@ class Pipes:
 
 
 class Launcher(Protocol):
-    """Starts the board's harness in a fresh MicroPython, and ends it for certain. `Pipes.give()` it its order."""
+    """Starts the harness in a fresh MicroPython, to be given its order, and ends it for certain."""
 
     def start(self) -> Pipes: ...
 
@@ -176,7 +176,7 @@ _launchers: dict[tuple[str, int], Launcher] = {}
 
 
 def launcher(heap_kb: int) -> Launcher:
-    """The launcher of this process for boards with so much heap, made at the first call. Raises NoMicroPython."""
+    """The launcher for boards with so much heap, made at the first call. Raises NoMicroPython."""
     program = os.environ.get("MICROPYTHON", "")
     with _lock:
         if (program, heap_kb) not in _launchers:

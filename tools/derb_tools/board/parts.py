@@ -1,4 +1,4 @@
-"""What is wired to a simulated board, and the radio site it stands in. Plain values; the hardware is in `mpy/`."""
+"""What is wired to a simulated board, and the radio site it stands in; the hardware is in `mpy/`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Lis3mdl:
 
 @dataclass(frozen=True)
 class HcSr04:
-    """An ultrasonic ranger on two pins, fed from an `*.echo` recording. `answers=False`: its echo pin stays low."""
+    """An ultrasonic ranger fed from an `*.echo` recording. `answers=False`: its echo pin stays low."""
 
     recording: Path
     trig: int = 25
@@ -84,7 +84,8 @@ Fault = Literal["ok", "stall", "fail"]
 class Faults:
     """What is wrong with the network in one wake. A stall costs no real time: the board's clock jumps.
 
-    `dns="stall"` waits for ever, as `getaddrinfo()` has no timeout; `read="stall"`: nothing more comes in or goes out.
+    `dns="stall"` waits for ever, as `getaddrinfo()` has no timeout; `read="stall"`: nothing more comes in
+    or goes out.
     """
 
     dns: Fault = "ok"

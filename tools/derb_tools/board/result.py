@@ -6,16 +6,16 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 End = Literal["deepsleep", "reset", "wdt", "power_cut", "crash", "exit", "hang"]
-"""How a wake ended. `crash`: an uncaught exception; `exit`: the main program returned; both mean REPL, awake for ever,
-on the hardware. `hang`: it waits or spins for ever and no watchdog is armed."""
+"""How a wake ended. `crash`: an uncaught exception; `exit`: the main program returned; on the hardware both
+mean a prompt, awake for ever. `hang`: it waits or spins for ever and no watchdog is armed."""
 
 
 @dataclass(frozen=True)
 class WakeResult:
     """One wake: how it ended, what it said, and what it cost.
 
-    Times are on the board's clock; `start_ms` and `end_ms` on the street's. `block_writes` counts littlefs programs
-    and erases and NVS entries together: the numbers that `cut_at_write` counts, from 1.
+    Times are on the board's clock; `start_ms` and `end_ms` on the street's. `block_writes` counts
+    littlefs programs and erases and NVS entries together: the numbers that `cut_at_write` counts, from 1.
     """
 
     end: End

@@ -1,7 +1,8 @@
-"""A simulated ESP32 with its sensors: `SimBoard.wake()` runs one wake of the real firmware in a real MicroPython.
+"""A simulated ESP32 with its sensors: `SimBoard.wake()` runs one wake of the firmware in MicroPython.
 
-Everything that the chip would keep lives in files in the board's folder: `flash.img` (littlefs), `nvs`, `rtc` (RTC
-memory), `lis3mdl` (the magnetometer's registers) and `state.json`. A board without a folder of its own is a new one.
+Everything that the chip would keep lives in files in the board's folder: `flash.img` (littlefs), `nvs`, `rtc`
+(RTC memory), `lis3mdl` (the magnetometer's registers) and `state.json`. A board without a folder of its own
+is a new one.
 """
 
 from __future__ import annotations
@@ -10,57 +11,34 @@ import json
 import time
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from .asleep import let_chips_sleep, pin_reaches
 from .errors import BoardError, BoardStuck
 from .image import make_image
 from .launcher import launcher
 from .nvs import Value, read_nvs, write_nvs
+from .outcome import outcome
 from .parts import Faults, Part, Site, radio, wiring
 from .result import WakeResult
+from .silicon import Cut, Silicon
 from .state import RESET_CAUSES, WAKE_REASONS, BoardState, Cause
 from .supervise import Heard, OnLine, Patience, Supervision
 
-CutMode = Literal["before", "torn", "after"]
+_FILES = {"flash": "flash.img", "nvs": "nvs", "rtc": "rtc"}
 
 NVS_NAMESPACE = "derb"
 _DAY_MS = 86_400_000
-_DEFAULT_TICKS_MS = (1 << 30) - 2000
-
-
-@dataclass(frozen=True)
-class Silicon:
-    """What differs from chip to chip and from build to build.
-
-    `ticks_start_ms`: where `time.ticks_ms()` begins a wake; by default it wraps two seconds in, since code that cannot
-    stand that fails in the street after 12 days. `boot_ms` passes before the firmware's first line. `rtc_drift_ppm`:
-    how fast the RTC runs in deep sleep. `heap_kb` includes about 150 kB of the simulator's own.
-    """
-
-    boot_ms: int = 350
-    rtc_drift_ppm: int = 0
-    ticks_start_ms: int = _DEFAULT_TICKS_MS
-    heap_kb: int = 1024
-
-
-@dataclass(frozen=True)
-class Cut:
-    """When the power goes during a wake: at that write (counted from 1), or so long after its start."""
-
-    at_write: int | None = None
-    mode: CutMode = "torn"
-    after_ms: int | None = None
 
 
 @dataclass
 class SimBoard:
     """One board. Times are street milliseconds.
 
-    `speed`: how much faster than real it sleeps, 0: in no time. While a connection is open it waits in real time for
-    what may come, `network_speed` times as fast. `air_port` is that of an `air.Air`.
+    `speed`: how much faster than real it sleeps, 0: in no time. While a connection is open it waits in
+    real time for what may come, `network_speed` times as fast. `air_port` is that of an `air.Air`.
     """
 
     dir: Path
@@ -69,12 +47,12 @@ class SimBoard:
     config: Mapping[str, object] = field(default_factory=dict)
     key: bytes = b""
     sensors: Sequence[Part] = ()
-    site: Site = Site()
+    site: Site = field(default_factory=Site)
     speed: float = 0
     network_speed: int = 1
     now_ms: int = 0
-    silicon: Silicon = Silicon()
-    patience: Patience = Patience()
+    silicon: Silicon = field(default_factory=Silicon)
+    patience: Patience = field(default_factory=Patience)
     air_port: int | None = None
 
     def __post_init__(self) -> None:
@@ -89,7 +67,7 @@ class SimBoard:
             self.state = BoardState(now_ms=self.now_ms)
 
     def factory(self, extra_dirs: Iterable[Path] = ()) -> None:
-        """Make it a new board: firmware on flash, `extra_dirs` in /lib, configuration and key in NVS, power off."""
+        """Make it new: firmware on flash, `extra_dirs` in /lib, settings and key in NVS, power off."""
         make_image(self.flash, self.firmware, extra_dirs, heap_kb=self.silicon.heap_kb)
         self._file("nvs").write_bytes(b"")
         values: dict[str, Value] = {
@@ -145,24 +123,24 @@ class SimBoard:
         cause: Cause | None = None,
         *,
         now_ms: int | None = None,
-        cut: Cut = Cut(),
+        cut: Cut | None = None,
         cut_at_write: int | None = None,
-        faults: Faults = Faults(),
+        faults: Faults | None = None,
         uart_in: Mapping[int, bytes] | None = None,
         on_line: OnLine | None = None,
     ) -> WakeResult:
         """Run one wake to its end, and return what came of it.
 
-        `cause` and `now_ms` default to what is due next. `cut_at_write=n` is short for `cut=Cut(at_write=n)`. Raises
-        BoardStuck when nothing is due, BoardBroken when the simulator fails.
+        `cause` and `now_ms` default to what is due next. `cut_at_write=n` is short for
+        `cut=Cut(at_write=n)`. Raises BoardStuck when nothing is due, BoardBroken when the simulator
+        fails.
         """
         cause, start_ms = self._due(cause, now_ms)
         self._end_sleep(cause, start_ms)
-        cut = cut if cut_at_write is None else replace(cut, at_write=cut_at_write)
-        order = self._order(cause, start_ms, cut, faults, uart_in or {})
+        order = self._order(cause, start_ms, cut or Cut(cut_at_write), faults or Faults(), uart_in or {})
         begun_s = time.monotonic()
         heard = self._run(order, on_line)
-        result = self._result(cause, start_ms, heard, round((time.monotonic() - begun_s) * 1000))
+        result = outcome(cause, start_ms, heard, round((time.monotonic() - begun_s) * 1000))
         self._settle(result, heard)
         return result
 
@@ -251,33 +229,6 @@ class SimBoard:
         finally:
             self._running = None
 
-    def _result(self, cause: Cause, start_ms: int, heard: Heard, real_ms: int) -> WakeResult:
-        end: dict[str, Any] = heard.end or {}
-        stats: dict[str, Any] = end.get("stats") or {}
-        awake_us = end["us"]
-        wifi_us = stats.get("wifi_on_us", 0)
-        if stats.get("wifi_since_us") is not None:
-            wifi_us += awake_us - stats["wifi_since_us"]
-        ext0, ext1 = end.get("ext0"), end.get("ext1")
-        pins = [(ext0[0], ext0[1])] if ext0 else []
-        pins += [(gpio, int(ext1[1])) for gpio in ext1[0]] if ext1 else []
-        counts = {name: stats.get(name, 0) for name in _COUNTS}
-        return WakeResult(
-            end=end["kind"],
-            cause=cause,
-            start_ms=start_ms,
-            end_ms=start_ms + awake_us // 1000,
-            awake_ms=awake_us // 1000,
-            real_ms=real_ms,
-            sleep_ms=end.get("sleep_ms"),
-            wake_pins=tuple(pins),
-            log=heard.log,
-            violations=heard.violations,
-            uart=heard.uart,
-            wifi_on_ms=wifi_us // 1000,
-            **counts,
-        )
-
     def _settle(self, result: WakeResult, heard: Heard) -> None:
         end: dict[str, Any] = heard.end or {}
         self.now_ms = result.end_ms
@@ -295,10 +246,6 @@ class SimBoard:
                 rtc_at_ms=result.end_ms,
             )
         self.state.save(self._file("state.json"))
-
-
-_FILES = {"flash": "flash.img", "nvs": "nvs", "rtc": "rtc"}
-_COUNTS = ("programs", "erases", "nvs_writes", "wifi_connects", "tx_bytes", "rx_bytes")
 
 
 def _reset_after(end: str, reset_cause: int | None) -> Cause:

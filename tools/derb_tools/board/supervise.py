@@ -1,4 +1,4 @@
-"""Watches one MicroPython process through one wake: its log, its messages, and whether it still looks at its clock."""
+"""Watches one MicroPython process through one wake: log, messages, and whether it minds its clock."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ OnLine = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Patience:
-    """How much real time a wake gets. Processor time, so that a busy laptop does not look like a spinning board.
+    """How long a wake may take on this laptop.
 
-    `spin_s`: without a look at its clock the firmware spins; `wake_s`: real seconds of a whole wake, None for a board
-    that never sleeps. What lasts longer ends as `wdt` or `hang`.
+    After `spin_s` of processor time without a look at its clock it spins, and ends as `wdt` or `hang`.
+    `wake_s`: real seconds of a whole wake, None for a board that never sleeps.
     """
 
     spin_s: float = 2.0
@@ -109,7 +109,7 @@ class Supervision:
         self._cut = True
 
     def run(self) -> Heard:
-        """Until the wake has ended and the process is gone. Raises BoardBroken when the simulator is at fault."""
+        """Until the wake has ended and the process is gone. Raises BoardBroken if the simulator fails."""
         try:
             self._follow()
         finally:

@@ -1,13 +1,14 @@
 """A process that has MicroPython and the board's harness loaded, and forks a copy of itself for each wake.
 
-A wake so costs a few milliseconds instead of forty. Run as a script by `launcher.ForkServer`, without site-packages, so
-it imports nothing of ours: `python -I -S zygote.py EXTENSION LINK_FD HEAP_KB SCRIPT`.
+A wake so costs a few milliseconds instead of forty. Run as a script by `launcher.ForkServer`, without
+site-packages, so it imports nothing of ours: `python -I -S zygote.py EXTENSION LINK_FD HEAP_KB SCRIPT`.
 
-The main thread is inside MicroPython, whose harness is blocked in reading its order from descriptor 0. A request is a
-packet of JSON on the link, followed by SIGUSR1; the signal's handler, which runs on that very thread and finds it in a
-system call, forks. The child gets other descriptors 0 to 3 and returns from the handler into the same read, now from
-its own pipe: it is a board. `{}` comes with three descriptors, (stdin, output, messages), and is answered with the
-process id; `{"kill": pid}` is answered when that process is gone for certain.
+The main thread is inside MicroPython, whose harness is blocked in reading its order from descriptor 0. A
+request is a packet of JSON on the link, followed by SIGUSR1; the signal's handler, which runs on that very
+thread and finds it in a system call, forks. The child gets other descriptors 0 to 3 and returns from the
+handler into the same read, now from its own pipe: it is a board. `{}` comes with three descriptors, (stdin,
+output, messages), and is answered with the process id; `{"kill": pid}` is answered when that process is gone
+for certain.
 """
 
 import ctypes
@@ -91,7 +92,8 @@ def main() -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), MESSAGES_FD)  # so that no passed descriptor takes that place
     zygote = Zygote(socket.socket(fileno=LINK_FD))
     handler = ctypes.CFUNCTYPE(None, ctypes.c_int)(zygote.serve)
-    # Not Python's own signal module: its handlers wait until Python runs again, and MicroPython never returns.
+    # Not Python's own signal module: its handlers wait until Python runs again, and MicroPython never
+    # returns.
     ctypes.CDLL(None).signal(signal.SIGUSR1, handler)
     pid = os.getpid()
     _load(extension).run_main(["micropython", "-X", f"heapsize={heap_kb}k", script, str(MESSAGES_FD)])

@@ -1,4 +1,4 @@
-"""Boots the simulated board: builds the hardware, puts the fake modules in place, mounts the flash, runs the firmware.
+"""Boots the simulated board: hardware, modules in the laptop's place, flash, firmware.
 
     micropython boot.py FD        stdin: the supervisor's order, see `simctl.order()`; FD: messages to it
 

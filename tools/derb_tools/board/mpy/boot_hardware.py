@@ -9,6 +9,7 @@ import recording
 import sim_adc
 import sim_esp32
 import sim_espnow
+import sim_hosts
 import sim_i2c
 import sim_machine
 import sim_network
@@ -56,7 +57,8 @@ def build(wake):
     sim_rtc.setup(clock, open(files["rtc"], "r+b"))
     sim_uart.setup(wake["uart_in"])
     sim_network.setup(clock, wake["site"], node_id)
-    sim_socket.setup(clock, wake["hosts"], wake["faults"], wake["network_speed"])
+    sim_hosts.setup(clock, wake["hosts"], wake["faults"], wake["network_speed"])
+    sim_socket.setup(clock)
     sim_select.setup(clock)
     sim_espnow.setup(clock, node_id, wake["air_port"])
     sim_esp32.setup(pins, _wire(wake["wiring"], pins, clock))

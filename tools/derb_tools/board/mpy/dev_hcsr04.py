@@ -1,7 +1,8 @@
 """An HC-SR04 ultrasonic ranger: a trigger pulse of at least 10 us starts a ping, the echo pin answers.
 
-The recording's `echo_us` -1 (no echo start) is an echo pin that never rises, for which `machine.time_pulse_us` returns
--2; its -2 (echo never ended) is one that stays high too long, for which `time_pulse_us` returns -1.
+The recording's `echo_us` -1 (no echo start) is an echo pin that never rises, for which
+`machine.time_pulse_us` returns -2; its -2 (echo never ended) is one that stays high too long, for which
+`time_pulse_us` returns -1.
 """
 
 _TRIGGER_US = 10

@@ -1,4 +1,4 @@
-"""An LIS3MDL magnetometer on the simulated I2C bus, register by register; it goes on living while the ESP32 sleeps."""
+"""An LIS3MDL magnetometer, register by register; it goes on living while the ESP32 sleeps."""
 
 import struct
 

@@ -1,7 +1,8 @@
 """What an LIS3MDL measures and when its threshold interrupt fires, from its registers alone.
 
-Shared by the chip on the simulated board (MicroPython) and by the supervisor, which looks for the interrupt while the
-board sleeps (CPython). Source: STMicroelectronics LIS3MDL data sheet, DocID024204 rev. 6, chapters 7 and 8.
+Shared by the chip on the simulated board (MicroPython) and by the supervisor, which looks for the interrupt
+while the board sleeps (CPython). Source: STMicroelectronics LIS3MDL data sheet, DocID024204 rev. 6, chapters
+7 and 8.
 """
 
 OFFSET_X_L = 0x05

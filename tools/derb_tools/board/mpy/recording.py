@@ -1,4 +1,4 @@
-"""Recordings of a sensor's world, read a record at a time: `*.mag` and `*.echo`, little-endian, wrapping at their end.
+"""Recordings of a sensor's world, `*.mag` and `*.echo`: little-endian, wrapping at their end.
 
 Written so that both the board (MicroPython) and its supervisor (CPython) use it.
 """
@@ -43,7 +43,7 @@ class MagRecording:
 
 
 class EchoRecording:
-    """Readings of several pings each: `temp_c100` and echo times in us (-1 no echo start, -2 echo never ended)."""
+    """Readings: `temp_c100` and the echo times of pings in us (-1 no echo start, -2 echo never ended)."""
 
     def __init__(self, file: "BinaryIO", start_ms: int) -> None:
         self._file = file

@@ -5,7 +5,8 @@ import sim_pin
 import simctl
 import simpins
 
-# ESP-IDF programming guide, ADC calibration: what each attenuation measures, in mV; above, it reads full scale.
+# ESP-IDF programming guide, ADC calibration: what each attenuation measures, in mV; above, it reads full
+# scale.
 _FULL_SCALE_MV = {0: 950, 1: 1250, 2: 1750, 3: 2450}
 _COUNTS = 4095
 

@@ -29,7 +29,7 @@ class WakeSources:
         self.ext1 = None  # [[gpio, ...], any_high]
 
     def first(self, street_us, sleep_us):
-        """When sleeping from `street_us` for at most `sleep_us` ends, from then, and why; (None, None) for never."""
+        """After how long a sleep of at most `sleep_us` from `street_us` ends, and why; None, None: never."""
         limit_us = street_us + (sleep_us or 3_600_000_000_000)
         best_us, cause = (None, None) if sleep_us is None else (limit_us, _TIMER_WAKE)
         for gpio, level, pin_cause in self._levels():

@@ -1,4 +1,4 @@
-"""`espnow` of the ESP32 port; the air between the boards is a UDP port of the supervisor (`derb_tools.board.air`)."""
+"""`espnow` of the ESP32 port; the air is a UDP port of the supervisor (`derb_tools.board.air`)."""
 
 import select as _select
 import socket as _socket
@@ -140,7 +140,8 @@ class ESPNow:
         targets = self._peers if mac is None else [_address(mac)]
         if not targets or any(target not in self._peers for target in targets):
             _fail(_NOT_FOUND)
-        return all([self._send_one(target, msg) for target in targets]) or not sync
+        heard = [self._send_one(target, msg) for target in targets]
+        return all(heard) or not sync
 
     def _send_one(self, target, msg):
         heard = _air.send(target, msg) or target == _BROADCAST

@@ -1,4 +1,4 @@
-"""`machine.I2C` and `machine.SoftI2C` of the ESP32 port, with the devices that are wired to their two pins."""
+"""`machine.I2C` and `machine.SoftI2C` of the ESP32 port, with the devices wired to their pins."""
 
 import errno
 
@@ -19,7 +19,8 @@ def setup(clock):
 
 
 def wire(scl, sda, device):
-    """Put a device on a bus. It has `address`, `write(register_bytes, street_us)` and `read(count, street_us, byte_us)`."""
+    """Put a device on a bus. It has `address`, `write(sent, street_us)` and
+    `read(count, street_us, byte_us)`"""
     _wired.append((scl, sda, device))
 
 

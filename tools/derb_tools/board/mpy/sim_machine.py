@@ -50,7 +50,7 @@ def setup(clock, pins, wake_sources, boot):
 
 
 class WDT:
-    """The task watchdog: it cannot be stopped, only be given another timeout, and it bites with a panic reset."""
+    """The task watchdog: it cannot be stopped, only be given another timeout; it bites with a reset."""
 
     def __init__(self, id=0, timeout=5000):
         if id != 0:
@@ -127,7 +127,7 @@ sleep = lightsleep
 
 
 def time_pulse_us(pin, pulse_level, timeout_us=1_000_000):
-    """Length of a pulse; -2 when it did not begin in `timeout_us`, -1 when it did not end in as much time again."""
+    """Length of a pulse; -2: it did not begin in `timeout_us`, -1: it did not end in as much again."""
     line = _pins.line(sim_pin.gpio_of(pin))
     _pins.level(line)
     start_us = _clock.street_now_us()

@@ -1,7 +1,7 @@
-"""`esp32.NVS`: keys of at most 15 characters; a value is on flash only after `commit()`, each of them old or new.
+"""`esp32.NVS`: keys of at most 15 characters; a value is on flash after `commit()`, old or new, never torn.
 
-The file is a log, one line an entry in one write, so that a kill leaves whole entries: `namespace key type hex`, type
-`i` (i32), `b` (blob) or `-` (erased).
+The file is a log, one line an entry in one write, so that a kill leaves whole entries: `namespace key type
+hex`, type `i` (i32), `b` (blob) or `-` (erased).
 """
 
 import simctl

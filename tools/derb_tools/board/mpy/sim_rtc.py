@@ -1,4 +1,4 @@
-"""`machine.RTC` of the ESP32 port: 2,048 bytes that survive deep sleep, reset and watchdog, but not power loss."""
+"""`machine.RTC` of the ESP32 port: 2,048 bytes that survive sleep, reset and watchdog, not power loss."""
 
 import sim_time
 

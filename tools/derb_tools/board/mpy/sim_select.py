@@ -1,8 +1,8 @@
-"""`select` over the simulated sockets: it waits on the board's clock, so that a dead network costs no real time."""
+"""`select` over the simulated sockets, on the board's clock: a dead network costs no real time."""
 
 import select as _real
 
-import sim_socket
+import sim_hosts
 
 POLLIN = 1
 POLLOUT = 4
@@ -45,9 +45,9 @@ class poll:
         return iter(self.poll(timeout))
 
     def _wait(self, left_us):
-        if sim_socket.stalled():
+        if sim_hosts.stalled():
             _clock.stall(left_us)
-        elif not sim_socket.wait(_SLICE_US if left_us is None else min(left_us, _SLICE_US)):
+        elif not sim_hosts.wait(_SLICE_US if left_us is None else min(left_us, _SLICE_US)):
             _clock.stall(left_us)
 
 

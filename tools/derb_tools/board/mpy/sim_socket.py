@@ -1,7 +1,7 @@
-"""`socket` as the ESP32's: `setblocking(True)` clears the timeout, and names and connections can stall for ever.
+"""`socket` as the ESP32's: `setblocking(True)` clears the timeout; names and connections can stall.
 
-Error numbers are the laptop's, for MicroPython compiles `errno.ETIMEDOUT` to a number; so firmware must use the names.
-Names resolve to addresses of a make-believe network, each of which stands for a host and port of the laptop.
+Error numbers are the laptop's, for MicroPython compiles `errno.ETIMEDOUT` to a number; so firmware must use
+the names.
 """
 
 import errno
@@ -9,7 +9,7 @@ import io
 import select as _real_select
 import socket as _real
 
-import sim_network
+import sim_hosts
 import simctl
 
 AF_INET = 2
@@ -26,78 +26,17 @@ _POLL_RD = 1
 _POLL_WR = 4
 _POLL_ERR = 8
 _POLL_HUP = 16
-_SLICE_MS = 20
-_DNS_MS = 15
-_ROUND_TRIP_MS = 4
-_DNS_FAILED = -202  # lwIP's EAI_FAIL
 
 _clock = None
-_faults = {}
-_speed = 1
-_names = {}
-_hosts = {}
-_open = []
 
 
-def setup(clock, hosts, faults, speed):
-    """`hosts`: name -> [host, port] on the laptop. `faults`: dns, connect, read -> "ok", "stall", "fail".
-
-    `speed`, a whole number: how much faster than real the board's clock runs while it waits for a peer.
-    """
-    global _clock, _faults, _speed
-    _clock, _faults, _speed = clock, faults, speed
-    for number, name in enumerate(sorted(hosts)):
-        address = name if _is_address(name) else "10.77.1.%d" % (number + 1)
-        _names[name] = address
-        _hosts[address] = hosts[name]
-    clock.wait_on_network = wait
-
-
-def _is_address(name):
-    return name.replace(".", "").isdigit()
+def setup(clock):
+    global _clock
+    _clock = clock
 
 
 def getaddrinfo(host, port, af=AF_INET, type=SOCK_STREAM, proto=0, flags=0):
-    if not _is_address(host):
-        _resolve(host)
-    return [(AF_INET, type or SOCK_STREAM, 0, "", (_names.get(host, host), port))]
-
-
-def _resolve(host):
-    if not sim_network.connected():
-        raise OSError(_DNS_FAILED)
-    if _faults["dns"] == "stall" or not sim_network.online():
-        _clock.stall()  # getaddrinfo() has no timeout
-    _clock.sleep(_DNS_MS * 1000)
-    if _faults["dns"] == "fail" or host not in _names:
-        raise OSError(_DNS_FAILED)
-
-
-def stalled():
-    return _faults["read"] == "stall" or not sim_network.online()
-
-
-def wait(us):
-    """Wait in real time until an open socket has something to say, at most `us`; False if there is none to wait for."""
-    waiting = [each for each in _open if each.connected]
-    if not waiting or stalled():
-        return False
-    poller = _real_select.poll()
-    for each in waiting:
-        poller.register(each.real, _real_select.POLLIN)
-    until_us = _clock.raw_us() + us
-    left_us = us
-    while left_us > 0 and not _pause(poller, min(_SLICE_MS, left_us // 1000 // _speed + 1)):
-        left_us = until_us - _clock.raw_us()
-    return True
-
-
-def _pause(poller, real_ms):
-    """Poll in real time, in which the board's clock may run faster."""
-    start_us = _clock.raw_us()
-    ready = poller.poll(real_ms)
-    _clock.charge((_clock.raw_us() - start_us) * (_speed - 1))
-    return ready
+    return [(AF_INET, type or SOCK_STREAM, 0, "", (sim_hosts.resolve(host), port))]
 
 
 class socket(io.IOBase):
@@ -110,7 +49,7 @@ class socket(io.IOBase):
         self._silent = False
         self._timeout_us = None
         self._poller = _real_select.poll()
-        _open.append(self)
+        sim_hosts.open_sockets.append(self)
 
     def settimeout(self, seconds):
         self._timeout_us = None if seconds is None else int(seconds * 1_000_000)
@@ -123,13 +62,8 @@ class socket(io.IOBase):
         pass
 
     def connect(self, address):
-        host, port = address[0], address[1]
-        if not _is_address(host):
-            host = getaddrinfo(host, port)[0][-1][0]
-        if not sim_network.connected():
-            raise OSError(errno.EHOSTUNREACH)
         try:
-            self._connect(_hosts.get(host))
+            self._connect(sim_hosts.resolve(address[0]))
         except OSError as error:
             if self._timeout_us != 0:
                 raise
@@ -137,45 +71,42 @@ class socket(io.IOBase):
         if self._timeout_us == 0:
             raise OSError(errno.EINPROGRESS)
 
-    def _connect(self, target):
-        if target is None or _faults["connect"] == "stall" or not sim_network.online():
-            self._silent = True
-            self._stall()
-            return
-        _clock.sleep(_ROUND_TRIP_MS * 1000)
-        if _faults["connect"] == "fail":
-            raise OSError(errno.ECONNREFUSED)
-        self.real.connect(_real.getaddrinfo(target[0], target[1])[0][-1])
-        self.real.setblocking(False)
-        self._poller.register(self.real, _real_select.POLLIN)
-        self.connected = True
+    def _connect(self, address):
+        self.connected = sim_hosts.connect(self.real, address)
+        self._silent = not self.connected
+        if self.connected:
+            self._poller.register(self.real, _real_select.POLLIN)
+        elif self._timeout_us != 0:
+            self._stall(self._timeout_us)
 
     def silent(self):
-        """Whether nothing will ever be heard from the other end."""
-        return self._silent or (self.connected and stalled())
+        """Whether nothing will be heard from the other end."""
+        return self._silent or (self.connected and sim_hosts.stalled())
 
-    def _stall(self):
-        if self._timeout_us != 0:
-            _clock.stall(self._timeout_us)
-            raise OSError(errno.ETIMEDOUT)
+    def _stall(self, left_us):
+        _clock.stall(left_us)
+        raise OSError(errno.ETIMEDOUT)
 
     def _wait(self, event):
         """Wait for `event`: ETIMEDOUT when the timeout is over, EAGAIN when the socket does not block."""
         if self._failed:
             raise OSError(self._failed)
-        if self.silent():
-            self._stall()
-            raise OSError(errno.EAGAIN)
-        if not self.connected:
+        if not self.connected and not self._silent:
             raise OSError(errno.ENOTCONN)
-        self._poller.modify(self.real, event)
+        if self._timeout_us == 0:
+            if not self._ready(event):
+                raise OSError(errno.EAGAIN)
+            return
         start_us = _clock.now_us()
-        while stalled() or not _pause(self._poller, _SLICE_MS if self._timeout_us else 0):
-            if self._timeout_us is not None and _clock.now_us() - start_us >= self._timeout_us:
-                raise OSError(errno.ETIMEDOUT if self._timeout_us else errno.EAGAIN)
-            if self._timeout_us is None:
-                _pause(self._poller, _SLICE_MS)
-                _clock.now_us()
+        left_us = self._timeout_us
+        while not self._ready(event):
+            if left_us is not None and left_us <= 0:
+                raise OSError(errno.ETIMEDOUT)
+            if self.silent():
+                self._stall(left_us)
+            sim_hosts.pause(self._poller, sim_hosts.SLICE_MS)
+            if left_us is not None:
+                left_us = self._timeout_us - (_clock.now_us() - start_us)
 
     def recv(self, count):
         while True:
@@ -271,8 +202,8 @@ class socket(io.IOBase):
         return self
 
     def close(self):
-        if self in _open:
-            _open.remove(self)
+        if self in sim_hosts.open_sockets:
+            sim_hosts.open_sockets.remove(self)
             self.connected = False
             self.real.close()
 

@@ -1,4 +1,4 @@
-"""`machine.UART` of the ESP32 port: what is written goes to the supervisor, what it has prepared can be read."""
+"""`machine.UART` of the ESP32 port: written to the supervisor, read from what it has prepared."""
 
 import sim_pin
 import simctl

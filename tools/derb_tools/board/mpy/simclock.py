@@ -1,6 +1,7 @@
 """The board's clock: real time while it computes, plus what it slept; sleeping may cost less than real time.
 
-Also where the watchdog bites and where a timed power cut happens, since every way to pass time comes through here.
+Also where the watchdog bites and where a timed power cut happens, since every way to pass time comes through
+here.
 """
 
 import time as _real

@@ -1,7 +1,8 @@
 """What the simulated board tells its supervisor, over a pipe whose descriptor is its first argument.
 
 One line a message: a letter, a space, JSON. Every end of a wake goes through `end()`, which never returns: it
-waits for the supervisor's SIGKILL, so that no `finally` or `except` of the firmware runs after the power has gone.
+waits for the supervisor's SIGKILL, so that no `finally` or `except` of the firmware runs after the power has
+gone.
 """
 
 import json
@@ -15,7 +16,7 @@ _stdin = open(_STDIN_FD, "rb")
 
 
 def order():
-    """What the supervisor wants of this process, from stdin: a length in 8 digits, then JSON; None at its end.
+    """What the supervisor wants, from stdin: a length in 8 digits, then JSON; None at its end.
 
     A forked board comes to life inside the first read.
     """
@@ -45,7 +46,7 @@ def _send(letter, content):
 
 
 def beat(us, rtc_us, wdt_left_us):
-    """Say that the board looks at its clock: board time, RTC time, and when the watchdog will bite (None: not armed)."""
+    """Say that the board looks at its clock, and when the watchdog will bite (None: not armed)."""
     _send("B", {"us": us, "rtc_us": rtc_us, "wdt_left_us": wdt_left_us, "stats": stats.__dict__})
 
 

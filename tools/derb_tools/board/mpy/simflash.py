@@ -1,7 +1,7 @@
-"""Flash as NOR flash behaves, in a file: a program clears bits, an erase sets them, and power may go in the middle.
+"""NOR flash in a file: a program clears bits, an erase sets them, and power may go in the middle.
 
-Every program, every erase and every NVS entry written is counted; at the chosen one the power is cut before, in the
-middle of, or after it.
+Every program, every erase and every NVS entry written is counted; at the chosen one the power is cut before,
+in the middle of, or after it.
 """
 
 import simctl
@@ -24,7 +24,7 @@ class Meter:
         self.writes = 0
 
     def step(self):
-        """Count a write; returns how it must fail ("torn", "after") or None. Does not return from a cut before it."""
+        """Count a write; returns how it must fail ("torn", "after") or None; not from a cut before it."""
         self.writes += 1
         if self.writes != self._cut_at:
             return None

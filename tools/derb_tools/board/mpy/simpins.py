@@ -136,7 +136,8 @@ class Pins:
                     self._interrupt(line)
 
     def _interrupt(self, line):
-        # Stricter than the ESP32, which runs handlers as scheduled callbacks: here they may not allocate, as in a
+        # Stricter than the ESP32, which runs handlers as scheduled callbacks: here they may not
+        # allocate, as in a
         # hard interrupt, and an error in one ends the wake instead of being printed and forgotten.
         handler, pin = line.handler, line.handler_pin
         self._clock.in_interrupt = True
