@@ -18,7 +18,7 @@ def main(arguments: list[str]) -> int:
     word = arguments[0] if arguments else ""
     chosen = [script for script in sorted(FOLDER.glob("bench_*.py")) if word in script.stem]
     if not chosen:
-        print(f"derb: no benchmark is named *{word}*", file=sys.stderr)
+        print(f"derb: there is no benchmark bench_*{word}*.py", file=sys.stderr)
         return 2
     failed = [script.stem for script in chosen if not run(script)]
     if failed:

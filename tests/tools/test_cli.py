@@ -38,8 +38,9 @@ def test_a_command_whose_packages_are_missing_names_the_extra() -> None:
         cli.load("some", subcommand)
 
 
-def test_a_part_of_derb_that_is_not_there_does_not_name_an_extra() -> None:
-    subcommand = cli.Subcommand("derb_tools.of_the_future:app", "tools", "")
+@pytest.mark.parametrize("target", ["derb_tools.of_the_future:app", "derb_tools.errors:of_the_future"])
+def test_a_part_of_derb_that_is_not_there_does_not_name_an_extra(target: str) -> None:
+    subcommand = cli.Subcommand(target, "tools", "")
     with pytest.raises(PartMissing, match="not in this version of derb"):
         cli.load("some", subcommand)
 

@@ -103,7 +103,7 @@ def load(name: str, subcommand: Subcommand) -> Any:
     """Import what the subcommand is. Raises PartMissing where its packages are not installed."""
     module, attribute = subcommand.target.split(":")
     try:
-        return getattr(importlib.import_module(module), attribute)
+        found = getattr(importlib.import_module(module), attribute, None)
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         if missing in OWN_PACKAGES:
@@ -112,6 +112,9 @@ def load(name: str, subcommand: Subcommand) -> Any:
             f"`derb {name}` needs packages that are not installed ({missing}): "
             f'pip install "derb[{subcommand.extra}]"'
         ) from error
+    if found is None:
+        raise PartMissing(f"`derb {name}` is not in this version of derb (no {subcommand.target})")
+    return found
 
 
 if __name__ == "__main__":

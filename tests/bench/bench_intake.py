@@ -1,0 +1,168 @@
+"""Intake beside the plainest loop that is still honest: signed frames at QoS 1 through a real Mosquitto.
+
+`gateway`: verified, decoded, committed with sync, receipts published, acknowledged. `bare`: `async for` over
+aiomqtt's messages, each acknowledged by hand, nothing verified, nothing kept. Medians of three runs, in turn.
+"""
+
+import asyncio
+import json
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import aiomqtt
+from derb_gateway.clock import Clock
+from derb_gateway.config import BrokerSettings
+from derb_gateway.intake import Intake
+from derb_gateway.mqtt_intake import MqttIntake
+from derb_gateway.mqtt_link import SessionWish, connect
+from derb_gateway.progress import Progress
+from derb_gateway.readings import PARKING, Parking, Reading, Uplink
+from derb_gateway.registry import Registry
+from derb_gateway.store import Store
+from derb_gateway.writer import Writer
+from derb_tools.wire import encode_uplink
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+from gateway.kit import Mosquitto, eventually
+
+MESSAGES = 20_000
+NODES = 200
+RUNS = 3
+WINDOW = 500
+KEYS = {f"de4b{i:08x}": bytes([i]) * 32 for i in range(NODES)}
+
+
+def frames(boot: int) -> list[tuple[str, bytes]]:
+    """Each node's readings 0, 1, 2 ... one a frame, node after node."""
+    return [
+        (
+            node,
+            encode_uplink(
+                node, key, Uplink(PARKING, boot, False, (Reading(i, 0, Parking("free", 100, None)),))
+            ),
+        )
+        for i in range(MESSAGES // NODES)
+        for node, key in KEYS.items()
+    ]
+
+
+async def blast(port: int, batch: list[tuple[str, bytes]]) -> None:
+    """Publish as fast as the broker takes them, from a process of its own."""
+    lines = "".join(f"{node} {frame.hex()}\n" for node, frame in batch)
+    sender = await asyncio.create_subprocess_exec(
+        sys.executable, __file__, "blast", str(port), stdin=asyncio.subprocess.PIPE
+    )
+    await sender.communicate(lines.encode())
+
+
+async def gateway_run(folder: Path, settings: BrokerSettings, boot: int) -> dict[str, float]:
+    """Return figures of one run of the gateway's intake."""
+    batch = frames(boot)
+    store = Store(folder / "derb.sqlite3")
+    intake = Intake(Registry(dict(KEYS)))
+    writer, progress = Writer(store, intake.forget), Progress(store.last_id())
+    street, stop = MqttIntake(settings, "bench-gateway", Clock(), writer, intake, progress), asyncio.Event()
+    task = asyncio.create_task(street.run(stop))
+    await eventually(lambda: street._fence.settled)
+    goal, commits = progress.last_id + MESSAGES, writer.commits
+    sending = asyncio.create_task(blast(settings.port, batch))
+    before = progress.last_id
+    while progress.last_id == before:
+        await progress.change()
+    began_s, began_id, cpu_s = time.perf_counter(), progress.last_id, time.process_time()
+    while progress.last_id < goal:
+        await progress.change()
+    took_s, cpu_s = time.perf_counter() - began_s, time.process_time() - cpu_s
+    count = goal - began_id
+    await sending
+    stop.set()
+    await task
+    commits = writer.commits - commits
+    writer.close()
+    store.close()
+    async with connect(settings, "bench-gateway", SessionWish()):
+        pass  # a clean start removes the session, which would gather the other's messages
+    return {"rate": count / took_s, "cpu_us": 1e6 * cpu_s / count, "per_commit": MESSAGES / commits}
+
+
+async def bare_run(settings: BrokerSettings, boot: int) -> dict[str, float]:
+    """Return figures of one run of the bare loop."""
+    batch = frames(boot)
+    properties = Properties(PacketTypes.CONNECT)
+    properties.ReceiveMaximum = WINDOW
+    client = aiomqtt.Client(
+        settings.host,
+        settings.port,
+        protocol=aiomqtt.ProtocolVersion.V5,
+        clean_start=True,
+        properties=properties,
+    )
+    client._client.manual_ack_set(True)
+    async with client:
+        await client.subscribe("d/+/u", 1)
+        sending = asyncio.create_task(blast(settings.port, batch))
+        count, began_s, cpu_s = 0, 0.0, 0.0
+        async for message in client.messages:
+            client._client.ack(message.mid, message.qos)
+            count += 1
+            if count == 1:
+                began_s, cpu_s = time.perf_counter(), time.process_time()
+            if count == MESSAGES:
+                break
+        took_s, cpu_s = time.perf_counter() - began_s, time.process_time() - cpu_s
+        await sending
+    return {"rate": count / took_s, "cpu_us": 1e6 * cpu_s / count}
+
+
+def send(port: int) -> None:
+    """The sender's process: everything on stdin, QoS 1, many in flight."""
+    from paho.mqtt.client import Client
+    from paho.mqtt.enums import CallbackAPIVersion
+
+    batch = [line.split() for line in sys.stdin]
+    client = Client(CallbackAPIVersion.VERSION2)
+    client.max_inflight_messages_set(1000)
+    client.connect("127.0.0.1", port)
+    client.loop_start()
+    for node, raw in batch:
+        last = client.publish(f"d/{node}/u", bytes.fromhex(raw), 1)
+    last.wait_for_publish(60)
+    client.disconnect()
+    client.loop_stop()
+
+
+async def main() -> None:
+    """Run both in turn and print medians."""
+    runs: dict[str, list[dict[str, float]]] = {"gateway": [], "bare": []}
+    with tempfile.TemporaryDirectory() as folder:
+        broker = Mosquitto(Path(folder) / "broker", receive_maximum=WINDOW)
+        broker.start()
+        try:
+            for run in range(RUNS):
+                runs["gateway"].append(await gateway_run(Path(folder), broker.settings, run + 1))
+                runs["bare"].append(await bare_run(broker.settings, run + 1))
+        finally:
+            broker.stop()
+    units = {"rate": "messages/s", "cpu_us": "us/message", "per_commit": "messages/commit"}
+    for name, results in runs.items():
+        for figure in results[0]:
+            values = sorted(result[figure] for result in results)
+            line = {
+                "bench": "intake",
+                "figure": f"{name}_{figure}",
+                "value": round(statistics.median(values), 1),
+            }
+            line |= {"unit": units[figure], "runs": [round(value, 1) for value in values]}
+            print(json.dumps(line))
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["blast"]:
+        send(int(sys.argv[2]))
+    else:
+        asyncio.run(main())
