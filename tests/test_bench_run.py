@@ -1,4 +1,4 @@
-"""`make bench`: a benchmark that fails, or says nothing, or says it in another form, is told from one that ran."""
+"""`make bench`: a benchmark that failed, or said nothing, is told from one that ran."""
 
 import shutil
 import subprocess

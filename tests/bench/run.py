@@ -16,7 +16,9 @@ FOLDER = Path(__file__).parent
 
 def main(arguments: list[str]) -> int:
     word = arguments[0] if arguments else ""
-    chosen = [script for script in sorted(FOLDER.glob("bench_*.py")) if word in script.stem]
+    chosen = [
+        script for script in sorted(FOLDER.glob("bench_*.py")) if word in script.stem.removeprefix("bench_")
+    ]
     if not chosen:
         print(f"derb: there is no benchmark bench_*{word}*.py", file=sys.stderr)
         return 2
