@@ -97,7 +97,11 @@ def test_the_chips_limits_hold(make_board: MakeBoard, air: Air, source: str, err
 def test_250_bytes_and_20_peers_are_taken(make_board: MakeBoard, air: Air) -> None:
     board = make_board(
         START
-        + "    [radio.add_peer(bytes((i,)) * 6) for i in range(20)]\n    print(radio.send(bytes(6), bytes(250)))",
+        + """
+    for number in range(20):
+        radio.add_peer(bytes((number,)) * 6)
+    print(radio.send(bytes(6), bytes(250)))
+    """,
         air_port=air.port,
     )
     assert board.wake().log == ["False"]
