@@ -1,16 +1,14 @@
 """The interpreters that the firmware's tests run in, each as the command that runs a line of Python."""
 
-import os
 import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from derb_tools.interpreters import ON_CPYTHON, micropython_command
+
 ROOT = Path(__file__).resolve().parents[3]
-# Its own `python -m micropython_unix` would lose the exit code.
-PYPI_MICROPYTHON = "import sys, micropython_unix; sys.exit(micropython_unix.main())"
 BOARD_PATH = ["firmware", "tests/firmware/runner", "tests/firmware"]
-CPYTHON_PATH = ["tools/derb_tools/on_cpython"]
 WASM32_FOLDERS = ["firmware", "tests/firmware", "tests/vectors"]
 WASM32_MODULE = ROOT.joinpath(
     ".cache", "wasm32", "node_modules", "@micropython", "micropython-webassembly-pyscript", "micropython.mjs"
@@ -23,9 +21,7 @@ class InterpreterMissing(Exception):
 
 def unix64(code: str, heap_kb: int) -> list[str]:
     """The unix port: 64-bit, with littlefs, ssl and sockets. MICROPYTHON=/path chooses another one."""
-    chosen = os.environ.get("MICROPYTHON")
-    start = [chosen] if chosen else [sys.executable, "-c", PYPI_MICROPYTHON]
-    return [*start, "-X", f"heapsize={heap_kb}k", "-c", with_path(code, BOARD_PATH)]
+    return [*micropython_command(), "-X", f"heapsize={heap_kb}k", "-c", with_path(code, BOARD_PATH)]
 
 
 def wasm32(code: str, heap_kb: int) -> list[str]:
@@ -41,7 +37,7 @@ def wasm32(code: str, heap_kb: int) -> list[str]:
 def cpython(code: str, heap_kb: int) -> list[str]:
     """This Python; the heap has no limit here."""
     start = [sys.executable, "-u", "-B", "-I", "-X", "dev", "-W", "error"]
-    return [*start, "-c", with_path(code, BOARD_PATH + CPYTHON_PATH)]
+    return [*start, "-c", with_path(code, [*BOARD_PATH, str(ON_CPYTHON)])]
 
 
 COMMAND_OF_INTERPRETER: dict[str, Callable[[str, int], list[str]]] = {
