@@ -41,11 +41,17 @@ def curves() -> tuple[BinCurve, ...]:
 
 
 def edinburgh_filling(
-    rng: np.random.Generator, curve: BinCurve, span_s: float, start_h: float, speed: float = 1.0
-) -> Filling:
-    """The bin's own rises and falls, `speed` times as fast; what lies between two collections is drawn."""
-    offset = curve.t_s[0] + speed * 3600.0 * float(rng.uniform(0.0, 12.0)) + 60.0
-    when = (curve.t_s - offset) / speed
+    rng: np.random.Generator, curve: BinCurve, span_s: float, start_h: float, *, speed: float = 1.0,
+    first_collection_s: float | None = None,
+) -> Filling:  # fmt: skip
+    """The bin's own rises and falls, `speed` times as fast; what lies between two collections is drawn.
+
+    The recording starts in the first interval or, when said so, that long before a first good collection.
+    """
+    if first_collection_s is None:
+        when = (curve.t_s - curve.t_s[0] - float(rng.uniform(60.0, 43200.0))) / speed
+    else:
+        when = (curve.t_s - curve.t_s[_first_good(curve)]) / speed + first_collection_s
     deposits: list[Deposit] = []
     collections: list[Collection] = []
     left, since = float(curve.after_pct[0]), float(min(0.0, when[0]))
@@ -57,6 +63,13 @@ def edinburgh_filling(
             break
     cap = float(rng.uniform(*OVERFLOW_POINTS))
     return Filling(tuple(deposits), tuple(collections), cap)
+
+
+def _first_good(curve: BinCurve) -> int:
+    """The first collection, not the very first, that emptied what was at least half full."""
+    good = (curve.before_pct >= 50.0) & (curve.after_pct <= 20.0)
+    good[0] = False
+    return int(np.argmax(good))
 
 
 def _deposits(

@@ -1,5 +1,6 @@
 """Which of a detector's changes of state belong to which true one."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -66,8 +67,8 @@ def true_events(truth: Truth) -> list[TrueEvent]:
     """The changes of state, with the vehicle that made them."""
     events: list[TrueEvent] = []
     at = [i for i in range(1, len(truth.t_ms)) if truth.state[i] != truth.state[i - 1]]
-    ends = [*(int(truth.t_ms[i]) for i in at[1:]), truth.end_ms]
-    lasts = [end - int(truth.t_ms[i]) for i, end in zip(at, ends, strict=True)]
+    times = [*(int(truth.t_ms[i]) for i in at), truth.end_ms]
+    lasts = [end - begin for begin, end in itertools.pairwise(times)]
     for order, i in enumerate(at):
         kind = truth.vehicle[i] if truth.state[i] == 1 else truth.vehicle[i - 1]
         short = lasts[order] < TOO_SHORT_TO_TELL_MS or (order > 0 and lasts[order - 1] < TOO_SHORT_TO_TELL_MS)

@@ -1,0 +1,91 @@
+"""Scores of a container reckoned by hand: 1,000 mm when empty, 200 when full."""
+
+import numpy as np
+import pytest
+from derb_tools.street.level_score import score_level
+from derb_tools.street.level_truth import LevelTruth
+
+HOUR = 3_600_000
+COUNT = 10
+
+
+def truth(fault: str = "", accepted: str = "ok", collected_at: int | None = None) -> LevelTruth:
+    """Fills by 8 points (64 mm) a reading; emptied before the reading `collected_at`."""
+    fill = 8.0 * np.arange(COUNT)
+    collected, fell = np.full(COUNT, "", dtype=object), np.zeros(COUNT)
+    if collected_at is not None:
+        collected[collected_at], fell[collected_at] = "full", fill[collected_at]
+        fill[collected_at:] -= fill[collected_at]
+    return LevelTruth(
+        np.arange(COUNT) * HOUR, 1000.0 - 8.0 * fill, fill, collected, fell,
+        np.full(COUNT, fault, dtype=object), np.full(COUNT, accepted, dtype=object), 1000, 200,
+    )  # fmt: skip
+
+
+def answers(known: LevelTruth, off_mm: float = 0.0, **changed: object) -> list[dict[str, object]]:
+    return [
+        {
+            "t_ms": int(t),
+            "status": "ok",
+            "distance_mm": surface + off_mm,
+            "level_pct": (1000.0 - surface - off_mm) / 8.0,
+            **changed,
+        }
+        for t, surface in zip(known.t_ms, known.surface_mm, strict=True)
+    ]
+
+
+def test_distances_are_judged_in_percent_of_the_depth() -> None:
+    figures = score_level(truth(), answers(truth(), off_mm=12.0))
+    assert figures.mae_pct_of_depth == pytest.approx(1.2)
+    assert figures.p95_pct_of_depth == pytest.approx(1.2)
+    assert figures.fill_rms_pct == pytest.approx(1.5)
+    assert figures.normal_status_pct == 100.0
+
+
+def test_a_fall_between_two_readings_is_a_collection() -> None:
+    known = truth(collected_at=6)
+    assert score_level(known, answers(known)).collection_f1 == 1.0
+
+
+def test_a_detector_that_names_collections_is_taken_at_its_word() -> None:
+    known = truth(collected_at=6)
+    assert score_level(known, answers(known, collected=False)).collection_f1 == 0.0
+    named = answers(known, collected=False)
+    named[7]["collected"] = True
+    assert score_level(known, named).collection_f1 == 1.0
+    named[2]["collected"] = True
+    assert score_level(known, named).collection_f1 == pytest.approx(2 / 3)
+
+
+def test_a_false_full_is_counted_once_while_it_lasts() -> None:
+    said = answers(truth())
+    for index in (1, 2, 5):
+        said[index].update(status="too_close", distance_mm=None, level_pct=None)
+    figures = score_level(truth(), said)
+    assert figures.false_fulls == 2
+    assert figures.normal_status_pct == 70.0
+
+
+@pytest.mark.parametrize(
+    ("fault", "accepted", "status", "right"),
+    [
+        ("unplugged", "no_echo", "no_echo", 100.0),
+        ("unplugged", "no_echo", "ok", 0.0),
+        ("wall_echo", "unstable|ok", "ok", 0.0),
+        ("wall_echo", "unstable|ok", "unstable", 100.0),
+    ],
+)
+def test_under_a_fault_only_a_right_distance_may_be_ok(
+    fault: str, accepted: str, status: str, right: float
+) -> None:
+    known = truth(fault, accepted)
+    figures = score_level(known, answers(known, off_mm=80.0, status=status))
+    assert figures.fault_status_pct == {fault: right}
+    assert figures.bad_levels_in_faults == (COUNT if status == "ok" else 0)
+    assert figures.mae_pct_of_depth is None
+
+
+def test_answers_of_another_recording_are_refused() -> None:
+    with pytest.raises(ValueError, match="answers for 10 readings"):
+        score_level(truth(), answers(truth())[:-1])
