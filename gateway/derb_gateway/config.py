@@ -63,7 +63,7 @@ class BrokerSettings(Connection):
     bind: str = "127.0.0.1"
     directory: TomlPath = Path("broker")
     password_list: TomlPath | None = None
-    max_queued_messages: int = Field(default=100_000, ge=1)
+    max_queued_messages: int = Field(default=20_000, ge=1)
     message_size_limit: int = Field(default=1_048_576, ge=1024)
     autosave_interval_s: int = Field(default=300, ge=1)
     autosave_on_changes: bool = False

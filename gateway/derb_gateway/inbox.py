@@ -1,6 +1,7 @@
 """Between the socket and the writer: messages wait here and leave all together."""
 
 import asyncio
+from collections import deque
 from typing import NamedTuple
 
 from derb_gateway.arrivals import Arrival
@@ -21,12 +22,16 @@ class Delivery(NamedTuple):
 
 
 class Inbox:
-    """What came and is not acknowledged yet. The broker's window bounds it at QoS 1; `limit` bounds QoS 0."""
+    """What came and is not acknowledged yet.
+
+    At QoS 1 the broker bounds it: by the window we ask for or, when a session is resumed (Mosquitto 2.0 then
+    sends all it kept at once), by its queue. At QoS 0 only `limit` does.
+    """
 
     def __init__(self, limit: int) -> None:
         self.overflowed = 0
         self._limit = limit
-        self._waiting: list[Delivery] = []
+        self._waiting: deque[Delivery] = deque()
         self._wake = asyncio.Event()
         self._closed = False
 
@@ -40,17 +45,17 @@ class Inbox:
         self._waiting.append(delivery)
         self._wake.set()
 
-    async def drain(self) -> list[Delivery]:
-        """Wait for a message and return all that wait; an empty list once closed and empty."""
+    async def drain(self, at_most: int) -> list[Delivery]:
+        """Wait for a message and return what waits, oldest first; nothing once closed and empty."""
         await self._wake.wait()
-        taken, self._waiting = self._waiting, []
-        if not self._closed:
+        taken = [self._waiting.popleft() for _ in range(min(at_most, len(self._waiting)))]
+        if not self._waiting and not self._closed:
             self._wake.clear()
         return taken
 
     def forget(self) -> None:
         """Drop what waits: its connection is gone and the broker will send it again."""
-        self._waiting = [delivery for delivery in self._waiting if delivery.qos == 0]
+        self._waiting = deque(delivery for delivery in self._waiting if delivery.qos == 0)
 
     def close(self) -> None:
         """Take nothing more; what waits can still be drained."""

@@ -3,7 +3,7 @@
 import json
 import logging
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from derb_gateway.arrivals import Arrival, Outcome
 from derb_gateway.downlink import Range
@@ -13,12 +13,13 @@ from derb_gateway.node_state import NodeState
 from derb_gateway.quarantine import Quarantine, Refusal
 from derb_gateway.readings import Uplink
 from derb_gateway.registry import Registry
-from derb_gateway.store import NewReading, Store
+from derb_gateway.store import KnownChange, NewReading, Store
 from derb_gateway.times import ReadingTime, reading_time, surer
 
 log = logging.getLogger(__name__)
 
 _KNOWN_CACHED = 20_000
+_JSON = json.JSONEncoder(separators=(",", ":"), check_circular=False)
 
 
 class Limits:
@@ -126,7 +127,7 @@ class _Batch:
     def _accept(self, node: str, arrival: Arrival, uplink: Uplink) -> None:
         state = self._intake.node_state(self._store, node, arrival.received_ms)
         tag = arrival.payload[-8:]
-        repeated = state.heard(tag, uplink.boot, uplink.sequence, arrival.received_ms)
+        repeated = state.heard(tag, uplink.boot, uplink.oldest, uplink.sequence, arrival.received_ms)
         self._heard[node] = state
         if repeated and not arrival.dup and arrival.error_ms == 0:
             self._refuse(arrival, "repeat", "the very same bytes came before")
@@ -139,7 +140,7 @@ class _Batch:
         for reading in reversed(uplink.readings):
             time = reading_time(arrival, reading.age_s, lower_bound=uplink.age_is_bound)
             if reading.sequence not in known:
-                body = json.dumps(reading.body.to_json(), separators=(",", ":"))
+                body = _JSON.encode(reading.body.to_json())
                 identity = (node, uplink.boot, reading.sequence)
                 self._rows.append(
                     NewReading(*identity, uplink.kind, body, *time, arrival.received_ms, arrival.synchronised)
@@ -160,17 +161,21 @@ class _Batch:
         """Write what was gathered."""
         store, intake = self._store, self._intake
         store.insert(self._rows)
+        store.save_known(self._known_changes())
+        store.save_nodes(
+            (node, state.first_ms, state.last_ms, state.frames, b"".join(state.tags))
+            for node, state in self._heard.items()
+        )
+        ranges = {node: self._ranges(node, state) for node, state in self._heard.items()}
         self._counts["readings_stored"] += len(self._rows)
-        for (node, boot), before in self._before.items():
-            store.save_known(node, boot, before, intake.known_of(store, node, boot).intervals())
-        outcome = Outcome(last_id=store.last_id())
-        for node, state in self._heard.items():
-            store.save_node(node, state.first_ms, state.last_ms, state.frames, b"".join(state.tags))
-            outcome.ranges[node] = self._ranges(node, state)
-        self._counts["receipts"] += len(outcome.ranges)
+        self._counts["receipts"] += len(ranges)
         store.count(self._counts)
         intake.trim()
-        return outcome
+        return Outcome(ranges, store.last_id())
+
+    def _known_changes(self) -> Iterator[KnownChange]:
+        for (node, boot), before in self._before.items():
+            yield KnownChange(node, boot, before, self._intake.known_of(self._store, node, boot).intervals())
 
     def _ranges(self, node: str, state: NodeState) -> list[Range]:
         return state.ranges(lambda boot: self._intake.known_of(self._store, node, boot))

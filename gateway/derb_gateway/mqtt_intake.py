@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 UPLINKS = "d/+/u"
 RECEIVED_UNTIL = "received_until"
 _QOS0_WAITING = 1_000
+_BATCH = 1_000
 _FENCE_LOST_S = 30.0
 _SAVE_MOMENT_S = 10.0
 _DISK_RETRY = (0.2, 10.0)
@@ -53,6 +54,7 @@ class MqttIntake:
         self._inbox = Inbox(_QOS0_WAITING)
         self._fence = Fence(clock, None)
         self._received_until: int | None = None
+        self._last_came_s = clock.monotonic_s()
         self._moment_saved_s = float("-inf")
         jitter = FullJitter(settings.retry_base_s, settings.retry_max_s)
         self.connection = Reconnect("street broker", self._session, jitter)
@@ -91,14 +93,19 @@ class MqttIntake:
         while True:
             nonce = self._fence.send()
             if nonce is not None:
-                await link.publish(self._fence_topic, nonce, self._settings.timeout_s)
-            elif self._fence.overdue_s() > _FENCE_LOST_S:
+                link.send(self._fence_topic, nonce)
+            elif self._silent_s() > _FENCE_LOST_S:
                 raise BrokerError("our own message does not come back")
             await asyncio.sleep(self._settings.fence_s)
+
+    def _silent_s(self) -> float:
+        """Return for how long a fence has been out and nothing else has come either."""
+        return min(self._fence.overdue_s(), self._clock.monotonic_s() - self._last_came_s)
 
     def _came(self, link: Link, message: MQTTMessage) -> None:
         """Note a message the moment it comes; called by the connection."""
         topic = _topic(message)
+        self._last_came_s = self._clock.monotonic_s()
         if topic == self._fence_topic:
             floor_ms = self._fence.came_back(bytes(message.payload))
             self._inbox.put(Delivery(link, message.mid, message.qos, None, floor_ms))
@@ -115,7 +122,7 @@ class MqttIntake:
 
     async def _pump(self) -> None:
         """Commit batch by batch until the inbox is closed and empty; one forms while the last one syncs."""
-        while batch := await self._inbox.drain():
+        while batch := await self._inbox.drain(_BATCH):
             outcome = await self._commit_stubbornly(batch)
             if outcome is not None:
                 self._confirm(batch, outcome)

@@ -28,6 +28,7 @@ _NO_RETAINED = 2  # MQTT 5, 3.8.3.1: do not send retained messages at subscripti
 _AUTH_CODES = {0x84, 0x85, 0x86, 0x87, 0x8A, 0x8C, 1, 2, 4, 5}
 _FAILED = 0x80
 NO_SUBSCRIBER = 0x10
+_SUBACK_S = 300.0  # it comes behind all that was kept for us; a dead connection shows itself earlier
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,11 @@ class Link:
         """Hand a QoS 0 retained message to the socket; return False if the connection is gone."""
         return self.open and self._paho.publish(topic, payload, 0, True).rc == 0
 
+    def send(self, topic: str, payload: bytes) -> None:
+        """Hand a QoS 1 message to the socket and do not wait for anything."""
+        if self.open:
+            self._paho.publish(topic, payload, 1)
+
     async def publish(self, topic: str, payload: bytes, timeout_s: float) -> int:
         """Publish at QoS 1 and return the PUBACK's reason code; one at a time. BrokerError."""
         with translated():
@@ -77,9 +83,9 @@ class Link:
         with translated():
             if self._version == 5:
                 options = SubscribeOptions(qos=1, retainHandling=_NO_RETAINED)
-                granted = await self._client.subscribe(topic, options=options)
+                granted = await self._client.subscribe(topic, options=options, timeout=_SUBACK_S)
             else:
-                granted = await self._client.subscribe(topic, 1)
+                granted = await self._client.subscribe(topic, 1, timeout=_SUBACK_S)
         codes = [code.value if isinstance(code, ReasonCode) else code for code in granted]
         if any(code >= _FAILED for code in codes):
             msg = f"the broker refused the subscription to {topic}"

@@ -23,22 +23,32 @@ class NodeState:
         self.tags = deque(cut, maxlen=_TAGS_KEPT)
         self._anchors: deque[tuple[int, int]] = deque(maxlen=RANGES_MAX)
 
-    def heard(self, tag: bytes, boot: int, sequence: int, now_ms: int) -> bool:
+    def heard(self, tag: bytes, boot: int, oldest: int, newest: int, now_ms: int) -> bool:
         """Note a good frame; return whether the very same one is among the latest."""
         repeated = tag in self.tags
         if not repeated:
             self.tags.append(tag)
         self.frames += 1
         self.last_ms = now_ms
-        if (boot, sequence) in self._anchors:
-            self._anchors.remove((boot, sequence))
-        self._anchors.append((boot, sequence))
+        self._anchor(boot, oldest, newest)
         return repeated
+
+    def _anchor(self, boot: int, oldest: int, newest: int) -> None:
+        """Remember the place of a frame, instead of a place that is in the same run anyway."""
+        if self._anchors:
+            last_boot, last = self._anchors[-1]
+            if last_boot == boot and oldest - 1 <= last <= newest:
+                self._anchors.pop()
+        if (boot, newest) in self._anchors:
+            self._anchors.remove((boot, newest))
+        self._anchors.append((boot, newest))
 
     def ranges(self, known: Callable[[int], IntervalSet]) -> list[Range]:
         """Return the runs around the latest frames, latest first, each once."""
-        runs: dict[Range, None] = {}
+        runs: list[Range] = []
         for boot, sequence in reversed(self._anchors):
+            if any(run.boot == boot and run.first <= sequence <= run.last for run in runs):
+                continue
             if run := known(boot).run(sequence):
-                runs[Range(boot, *run)] = None
-        return list(runs)
+                runs.append(Range(boot, *run))
+        return runs

@@ -48,6 +48,15 @@ class StoredTime(NamedTuple):
     error_ms: int | None
 
 
+class KnownChange(NamedTuple):
+    """A boot's intervals as they were read and as they are now."""
+
+    node: str
+    boot: int
+    before: list[tuple[int, int]]
+    now: list[tuple[int, int]]
+
+
 class Store:
     """One SQLite file, held by one process."""
 
@@ -112,16 +121,17 @@ class Store:
         rows = self.db.execute("SELECT low, high FROM known WHERE node = ? AND boot = ?", (node, boot))
         return IntervalSet(rows)
 
-    def save_known(
-        self, node: str, boot: int, before: list[tuple[int, int]], now: list[tuple[int, int]]
-    ) -> None:
-        """Write what changed between two states of a boot's intervals."""
-        lows = {low for low, _ in now}
-        gone = [(node, boot, low) for low, _ in before if low not in lows]
+    def save_known(self, changes: Iterable[KnownChange]) -> None:
+        """Write what changed between two states of some boots' intervals."""
+        gone: list[tuple[str, int, int]] = []
+        new: list[tuple[str, int, int, int]] = []
+        for node, boot, before, now in changes:
+            lows = {low for low, _ in now}
+            gone += [(node, boot, low) for low, _ in before if low not in lows]
+            new += [(node, boot, low, high) for low, high in set(now).difference(before)]
         self.db.executemany("DELETE FROM known WHERE node = ? AND boot = ? AND low = ?", gone)
-        changed = [(node, boot, low, high) for low, high in set(now).difference(before)]
         self.db.executemany(
-            "INSERT INTO known VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET high = excluded.high", changed
+            "INSERT INTO known VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET high = excluded.high", new
         )
 
     # Nodes
@@ -133,12 +143,12 @@ class Store:
         ).fetchone()
         return row if row is None else (row[0], row[1], row[2], row[3])
 
-    def save_node(self, node: str, first_ms: int, last_ms: int, frames: int, tags: bytes) -> None:
-        """Write a node's row."""
-        self.db.execute(
+    def save_nodes(self, rows: Iterable[tuple[str, int, int, int, bytes]]) -> None:
+        """Write rows of (node, first seen, last seen, frames, latest tags)."""
+        self.db.executemany(
             "INSERT INTO node VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
             " last_ms = excluded.last_ms, frames = excluded.frames, tags = excluded.tags",
-            (node, first_ms, last_ms, frames, tags),
+            rows,
         )
 
     def let_in(self, node: str) -> None:

@@ -21,8 +21,8 @@ async def test_what_waits_leaves_together_in_order() -> None:
     inbox = Inbox(10)
     for mid in (1, 2, 3):
         inbox.put(delivery(mid))
-    assert mids(await inbox.drain()) == [1, 2, 3]
-    waiting = asyncio.create_task(inbox.drain())
+    assert mids(await inbox.drain(10)) == [1, 2, 3]
+    waiting = asyncio.create_task(inbox.drain(10))
     await asyncio.sleep(0)
     assert not waiting.done()
     inbox.put(delivery(4))
@@ -35,7 +35,7 @@ async def test_a_flood_without_acknowledgement_is_dropped_and_counted() -> None:
         inbox.put(delivery(mid, qos=0))
     inbox.put(delivery(99))  # the broker's window bounds these
     assert inbox.overflowed == 3
-    assert mids(await inbox.drain()) == [0, 1, 99]
+    assert mids(await inbox.drain(10)) == [0, 1, 99]
 
 
 async def test_a_new_connection_brings_again_what_was_not_acknowledged() -> None:
@@ -43,7 +43,7 @@ async def test_a_new_connection_brings_again_what_was_not_acknowledged() -> None
     inbox.put(delivery(1))
     inbox.put(delivery(2, qos=0))
     inbox.forget()
-    assert mids(await inbox.drain()) == [2]
+    assert mids(await inbox.drain(10)) == [2]
 
 
 async def test_a_closed_inbox_gives_what_it_has_and_takes_no_more() -> None:
@@ -51,5 +51,12 @@ async def test_a_closed_inbox_gives_what_it_has_and_takes_no_more() -> None:
     inbox.put(delivery(1))
     inbox.close()
     inbox.put(delivery(2))
-    assert mids(await inbox.drain()) == [1]
-    assert await inbox.drain() == []
+    assert mids(await inbox.drain(10)) == [1]
+    assert await inbox.drain(10) == []
+
+
+async def test_a_batch_has_a_size() -> None:
+    inbox = Inbox(10)
+    for mid in range(5):
+        inbox.put(delivery(mid))
+    assert [mids(await inbox.drain(2)) for _ in range(3)] == [[0, 1], [2, 3], [4]]

@@ -11,26 +11,26 @@ def tag(number: int) -> bytes:
 
 def test_the_very_same_frame_is_known_again_even_after_a_restart() -> None:
     state = NodeState(0, 0, 0, b"")
-    assert not state.heard(tag(1), 1, 0, 5)
-    assert state.heard(tag(1), 1, 0, 6)
+    assert not state.heard(tag(1), 1, 0, 0, 5)
+    assert state.heard(tag(1), 1, 0, 0, 6)
     again = NodeState(state.first_ms, state.last_ms, state.frames, b"".join(state.tags))
-    assert again.heard(tag(1), 1, 0, 7)
+    assert again.heard(tag(1), 1, 0, 0, 7)
     assert (again.frames, again.last_ms) == (3, 7)
 
 
 def test_only_the_latest_tags_are_kept() -> None:
     state = NodeState(0, 0, 0, b"")
     for number in range(100):
-        state.heard(tag(number), 1, number, 0)
+        state.heard(tag(number), 1, number, number, 0)
     assert len(b"".join(state.tags)) == 32 * 8
-    assert not state.heard(tag(0), 1, 0, 0)
+    assert not state.heard(tag(0), 1, 0, 0, 0)
 
 
 def test_ranges_are_the_runs_around_the_latest_frames_each_once() -> None:
     known = {1: IntervalSet([(0, 5), (9, 12)]), 2: IntervalSet([(0, 0)])}
     state = NodeState(0, 0, 0, b"")
     for number, (boot, sequence) in enumerate([(1, 2), (1, 5), (1, 10), (2, 0)]):
-        state.heard(tag(number), boot, sequence, 0)
+        state.heard(tag(number), boot, sequence, sequence, 0)
     assert state.ranges(known.__getitem__) == [Range(2, 0, 0), Range(1, 9, 12), Range(1, 0, 5)]
 
 
@@ -38,6 +38,6 @@ def test_never_more_ranges_than_a_downlink_holds() -> None:
     known = IntervalSet([(i, i) for i in range(0, 100, 2)])
     state = NodeState(0, 0, 0, b"")
     for i in range(0, 100, 2):
-        state.heard(tag(i), 1, i, 0)
+        state.heard(tag(i), 1, i, i, 0)
     ranges = state.ranges(lambda _: known)
     assert [r.last for r in ranges] == [98, 96, 94, 92, 90, 88, 86, 84]

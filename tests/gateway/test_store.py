@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from derb_gateway.errors import StoreLocked
-from derb_gateway.store import NewReading, Store
+from derb_gateway.store import KnownChange, NewReading, Store
 from gateway.kit import NODE, NOW_MS, Disk, arrival, frame
 
 
@@ -81,8 +81,8 @@ def test_an_identity_is_stored_once_whatever_the_code_above_does(tmp_path: Path)
 
 def test_known_intervals_change_in_place(tmp_path: Path) -> None:
     store = Store(tmp_path / "derb.sqlite3")
-    store.save_known(NODE, 1, [], [(0, 3), (5, 6), (9, 9)])
-    store.save_known(NODE, 1, [(0, 3), (5, 6), (9, 9)], [(0, 7), (9, 9)])
+    store.save_known([KnownChange(NODE, 1, [], [(0, 3), (5, 6), (9, 9)])])
+    store.save_known([KnownChange(NODE, 1, [(0, 3), (5, 6), (9, 9)], [(0, 7), (9, 9)])])
     assert store.known(NODE, 1).intervals() == [(0, 7), (9, 9)]
     assert store.known(NODE, 2).intervals() == []
     store.close()
