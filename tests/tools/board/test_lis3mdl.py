@@ -242,3 +242,14 @@ def test_noise_depends_on_seed_time_and_axis_only() -> None:
     again = {key: tuple(core.outputs(registers, (0, 0, 0), *key, 1000)) for key in at}
     assert at == again
     assert len(set(at.values())) == 100
+
+
+def test_it_answers_on_a_bus_made_of_any_two_pins(make_board: MakeBoard, tmp_path: Path) -> None:
+    board = make_board(
+        """
+        from machine import Pin, SoftI2C
+        print(SoftI2C(Pin(32), Pin(33)).readfrom_mem(0x1C, 0x0F, 1).hex())
+        """,
+        sensors=[chip(tmp_path, scl=32, sda=33)],
+    )
+    assert board.wake().log == ["3d"]

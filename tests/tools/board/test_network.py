@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import struct
+import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from derb_tools.board import Faults, Site
@@ -31,6 +34,25 @@ OPEN = """
     sock = socket.socket()
     sock.connect(socket.getaddrinfo("broker", 1883)[0][-1])
 """
+
+
+class Resetter:
+    """Accepts one connection and resets it."""
+
+    def __init__(self) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._socket.getsockname()[1]
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._thread.join(10)
+        self._socket.close()
+
+    def _serve(self) -> None:
+        peer, _ = self._socket.accept()
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        peer.close()
 
 
 class Upstream:
@@ -68,7 +90,7 @@ def upstream() -> Iterator[Upstream]:
     server.close()
 
 
-def at(server: Upstream) -> Site:
+def at(server: Upstream | Resetter) -> Site:
     return Site(hosts={"broker": ("127.0.0.1", server.port)})
 
 
@@ -157,6 +179,28 @@ def test_bytes_go_out_and_come_in(make_board: MakeBoard, upstream: Upstream) -> 
     assert result.log == ["5 b'12' b'345'"]
     assert upstream.received == b"hello"
     assert (result.tx_bytes, result.rx_bytes) == (5, 5)
+
+
+@pytest.mark.parametrize("program", ["", str(Path(sys.executable).with_name("micropython"))])
+def test_writing_to_a_reset_connection_is_an_error_and_no_death(
+    make_board: MakeBoard, monkeypatch: pytest.MonkeyPatch, program: str
+) -> None:
+    monkeypatch.setenv("MICROPYTHON", program)
+    resetter = Resetter()
+    source = """
+    for _ in range(200):
+        try:
+            sock.write(b"x")
+        except OSError:
+            failed = failed + 1 if "failed" in globals() else 1
+            if failed == 2:
+                break
+        time.sleep_ms(10)
+    print("alive", failed)
+    """
+    result = make_board(CONNECT + OPEN + source, site=at(resetter)).wake()
+    resetter.close()
+    assert (result.end, result.log) == ("exit", ["alive 2"])
 
 
 def test_nothing_listens(make_board: MakeBoard) -> None:

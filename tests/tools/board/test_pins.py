@@ -218,3 +218,21 @@ def test_a_uart_reaches_the_supervisor(make_board: MakeBoard) -> None:
     """)
     result = board.wake(uart_in={1: b"abc"})
     assert (result.log, result.uart) == (["3 b'abc'"], {1: b"hello"})
+
+
+def test_any_of_several_pins_wakes_the_board_when_high(make_board: MakeBoard) -> None:
+    board = make_board(
+        """
+        import esp32, machine
+        from machine import Pin
+        print(machine.wake_reason() == machine.EXT1_WAKE)
+        esp32.wake_on_ext1([Pin(27, Pin.IN), Pin(32, Pin.IN)], esp32.WAKEUP_ANY_HIGH)
+        machine.deepsleep()
+        """,
+        sensors=[Level(27, at_rest=0), Level(32, at_rest=0, changes=((7000, 1), (7100, 0)))],
+    )
+    result = board.wake()
+    assert (result.sleep_ms, result.wake_pins) == (None, ((27, 1), (32, 1)))
+    assert board.next_wake() == (7000, "ext1")
+    assert board.wake().log == ["True"]
+    assert board.next_wake() is None  # no timer, and nothing will happen any more

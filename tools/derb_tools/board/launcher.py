@@ -145,6 +145,7 @@ class PlainLauncher:
                 stdout=output,
                 stderr=output,
                 pass_fds=[messages],
+                restore_signals=False,  # SIGPIPE stays ignored: see `zygote._become_board`
             )
         finally:
             pairs.close_child_ends()

@@ -76,8 +76,7 @@ class Zygote:
 
 
 def _become_board(fds: list[int]) -> None:
-    # Writing to a connection that the peer has reset is an error on the chip, not a death. (A dead supervisor leaves
-    # no boards behind: the server's stdin ends, and it kills them.)
+    # Writing to a connection that the peer has reset is an error on the chip, not a death.
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     stdin_fd, output_fd, messages_fd = fds
     for fd, target in ((messages_fd, MESSAGES_FD), (stdin_fd, 0), (output_fd, 1), (output_fd, 2)):

@@ -114,7 +114,7 @@ class Clock:
                 until_us = limit_us
         left_us = until_us - self.raw_us()
         if left_us > 0 and not (self.wait_on_network and self.wait_on_network(left_us)) and self._speed:
-            _sleep_us(left_us // self._speed)
+            _sleep_us(int(left_us // self._speed))
         self._jump(until_us)
 
     def _jump(self, until_us):

@@ -6,6 +6,7 @@ gone.
 """
 
 import json
+import os as _real_os
 import sys
 
 _STDIN_FD = 0
@@ -42,7 +43,10 @@ stats = Stats()
 
 
 def _send(letter, content):
-    _pipe.write((letter + " " + json.dumps(content) + "\n").encode())
+    try:
+        _pipe.write((letter + " " + json.dumps(content) + "\n").encode())
+    except OSError:  # the supervisor is dead; nothing that the firmware could catch would end this process
+        _real_os.system("kill -9 $PPID")
 
 
 def beat(us, rtc_us, wdt_left_us):
@@ -81,5 +85,5 @@ def end(kind, **content):
     _send("E", content)
     while _stdin.read(1):
         pass
-    while True:  # the supervisor has gone: SIGPIPE or its own end will take this process along
+    while True:  # the supervisor has gone
         _send("X", None)
