@@ -1,0 +1,185 @@
+"""Power cut at every write to flash or NVS of a run that stores and sends 50 readings: nothing lost, nothing doubled."""
+
+import asyncio
+import itertools
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from derb_tools.board import Site, WakeResult
+from derb_tools.board.simboard import SimBoard
+from derb_tools.demo.plan import PlannedNode
+from tests.e2e.rig import CUTS, Rig, planned
+
+READINGS = 50
+LINK_DOWN_UNTIL = 30  # readings; so that flash is written, grown and emptied again
+MOST_CUTS = 900
+LANES = 4
+
+
+@dataclass
+class Said:
+    """What one board said, over all its lives."""
+
+    kept: dict[tuple[int, int], str] = field(default_factory=dict)
+    safe: set[tuple[int, int]] = field(default_factory=set)
+    done: set[tuple[int, int]] = field(default_factory=set)
+    twice: list[str] = field(default_factory=list)
+
+    def read(self, result: WakeResult) -> None:
+        for line in result.log:
+            match line.split():
+                case ["derb", "kept", boot, sequence, _, payload, _]:
+                    identity = int(boot), int(sequence)
+                    if identity in self.kept:
+                        self.twice.append(line)
+                    self.kept[identity] = payload
+                case ["derb", "safe", boot, sequence]:
+                    self.safe.add((int(boot), int(sequence)))
+                case ["derb", "done", boot, sequence]:
+                    self.done.add((int(boot), int(sequence)))
+
+    def copy(self) -> "Said":
+        return Said(dict(self.kept), set(self.safe), set(self.done))
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The board as it was just before a wake of the uncut run."""
+
+    folder: Path
+    said: Said
+    site: Site
+    writes: int
+
+
+@dataclass(frozen=True)
+class Case:
+    """One cut, and what must and may have come of it."""
+
+    node: PlannedNode
+    name: str
+    must: set[tuple[int, int]]
+    may: set[tuple[int, int]]
+    problem: str = ""
+
+
+def _uncut_run(folder: Path, board: SimBoard, up: Site) -> list[Moment]:
+    """Run until 50 readings are kept and have their receipts; return a moment for each wake."""
+    moments: list[Moment] = []
+    said = Said()
+    down = replace(up, ap_up=False)
+    while len(said.kept) < READINGS or said.kept.keys() - said.done:
+        board.site = down if 2 <= len(said.kept) < LINK_DOWN_UNTIL else up
+        place = folder / f"moment-{len(moments):03d}"
+        shutil.copytree(board.dir, place)
+        before = said.copy()
+        result = board.wake()
+        assert result.end == "deepsleep", result
+        said.read(result)
+        moments.append(Moment(place, before, board.site, result.block_writes))
+        assert len(moments) < 4 * READINGS, "the run does not end"
+    return moments
+
+
+def _cut_and_go_on(make: Callable[[], SimBoard], node: PlannedNode, moment: Moment, at_write: int, mode: str, up: Site) -> Case:
+    board = make()
+    shutil.copytree(moment.folder, board.dir, dirs_exist_ok=True)
+    board = make()  # reads the state that was just put there
+    board.site = moment.site
+    said = moment.said.copy()
+    cut = board.wake(cut=_cut(at_write, mode))
+    said.read(cut)
+    name = f"{moment.folder.name} write {at_write} of {moment.writes}, {mode}"
+    if cut.end != "power_cut":
+        return Case(node, name, set(), set(), f"was not cut: {cut}")
+    # What slept only in RTC memory is what the contract excepts; by default nothing does when a wake has ended.
+    must = (moment.said.kept.keys() | (said.safe & said.kept.keys()) | said.done) - moment.said.done
+    board.site = up
+    for _ in range(12):
+        result = board.wake()
+        if result.end != "deepsleep" or result.said("Traceback"):
+            return Case(node, name, must, set(), f"after the cut: {result}")
+        said.read(result)
+        must |= said.kept.keys() - moment.said.kept.keys() - _kept_in(cut)
+        if not (must - said.done) and len(said.kept) >= len(moment.said.kept) + 2:
+            break
+    problem = f"a number used twice: {said.twice}" if said.twice else ""
+    return Case(node, name, set(must), _kept_in(cut), problem)
+
+
+def _kept_in(result: WakeResult) -> set[tuple[int, int]]:
+    said = Said()
+    said.read(result)
+    return set(said.kept)
+
+
+def _cut(at_write: int, mode: str):  # type: ignore[no-untyped-def]
+    from derb_tools.board import Cut
+
+    return Cut(at_write=at_write, mode=mode)  # type: ignore[arg-type]
+
+
+def _verdicts(cases: list[Case], counts: Counter[str]) -> list[str]:
+    wrong = [f"{case.name}: {case.problem}" for case in cases if case.problem]
+    arrived: dict[str, set[tuple[int, int]]] = {}
+    for key in counts:
+        node, boot, sequence = key.split(":")
+        arrived.setdefault(node, set()).add((int(boot), int(sequence)))
+    for case in cases:
+        there = arrived.get(case.node.id, set())
+        if case.must - there:
+            wrong.append(f"{case.name}: lost {sorted(case.must - there)}")
+        if there - case.must - case.may:
+            wrong.append(f"{case.name}: from nowhere {sorted(there - case.must - case.may)}")
+    wrong += [f"{key} is there {times} times" for key, times in counts.items() if times > 1]
+    return wrong
+
+
+async def test_a_cut_at_every_write_loses_and_doubles_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first = planned(tmp_path, 0, "level", report_every=5, wake_s=600)
+    nodes = [replace(first, node_id=bytes.fromhex(f"240ac5{i:06x}"), place=f"cut-{i:04d}") for i in range(MOST_CUTS)]
+    async with Rig(tmp_path, [first, *nodes], known_only=MOST_CUTS) as rig:
+        board = rig.boards[first.id]
+        up = board.site
+        moments = await asyncio.to_thread(_uncut_run, tmp_path, board, up)
+        cuts = [
+            (moment, at_write, mode)
+            for moment in moments
+            for at_write, mode in itertools.product(range(1, moment.writes + 1), CUTS)
+        ]
+        assert 100 < len(cuts) <= MOST_CUTS, len(cuts)
+
+        def one(number: int) -> Case:
+            node = nodes[number]
+
+            def make() -> SimBoard:
+                place = tmp_path / "cuts" / node.id
+                return SimBoard(
+                    place, board.firmware, node_id=node.node_id, config=board.config, key=first.key,
+                    sensors=board.sensors, site=up,
+                )  # fmt: skip
+
+            case = _cut_and_go_on(make, node, *cuts[number], up)
+            shutil.rmtree(tmp_path / "cuts" / node.id)
+            return case
+
+        began = time.monotonic()
+        with ThreadPoolExecutor(LANES) as lanes:
+            cases = list(await asyncio.gather(*(asyncio.get_running_loop().run_in_executor(lanes, one, i) for i in range(len(cuts)))))
+        await asyncio.sleep(1)
+        assert rig.gateway.stop() == 0
+        counts = rig.file_counts()
+    wrong = _verdicts(cases, counts)
+    with capsys.disabled():
+        print(
+            f"\n  {READINGS} readings, {len(moments)} wakes, {sum(moment.writes for moment in moments)} writes;"
+            f" {len(cuts)} cuts tried in {time.monotonic() - began:.0f} s: {len(wrong)} wrong"
+        )
+    assert not wrong, "\n".join(wrong[:20])
