@@ -83,13 +83,13 @@ class MqttIntake:
         async with connect(settings, self._client_id, wish, self._came) as link:
             if not link.session_present:
                 self._fence = Fence(self._clock, began_ms)  # nothing was kept for us: all that comes is new
-            await link.subscribe(self._fence_topic)
-            await link.subscribe(UPLINKS)
-            up()
-            await _first_of(link.wait_for_end(), self._fences(link))
+            await _first_of(link.wait_for_end(), self._listen(link, up))
 
-    async def _fences(self, link: Link) -> None:
-        """Send a fence now and then; one that never comes back means a connection that only looks alive."""
+    async def _listen(self, link: Link, up: Callable[[], None]) -> None:
+        """Subscribe, then send a fence now and then; one that stays away says that we are not connected."""
+        await link.subscribe(self._fence_topic)
+        await link.subscribe(UPLINKS)
+        up()
         while True:
             nonce = self._fence.send()
             if nonce is not None:

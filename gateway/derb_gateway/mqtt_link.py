@@ -28,7 +28,7 @@ _NO_RETAINED = 2  # MQTT 5, 3.8.3.1: do not send retained messages at subscripti
 _AUTH_CODES = {0x84, 0x85, 0x86, 0x87, 0x8A, 0x8C, 1, 2, 4, 5}
 _FAILED = 0x80
 NO_SUBSCRIBER = 0x10
-_SUBACK_S = 300.0  # it comes behind all that was kept for us; a dead connection shows itself earlier
+_SUBACK_S = 300.0  # it comes behind all that was kept for us
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Link:
         await self.publish(topic, payload, timeout_s)
 
     async def subscribe(self, topic: str) -> None:
-        """Subscribe at QoS 1 to what is live; BrokerError unless the broker grants it."""
+        """Subscribe at QoS 1 to what is live; BrokerError. Watch `wait_for_end` meanwhile."""
         with translated():
             if self._version == 5:
                 options = SubscribeOptions(qos=1, retainHandling=_NO_RETAINED)

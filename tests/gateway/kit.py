@@ -1,4 +1,4 @@
-"""What the gateway's tests share: a clock that stands still, frames, a store without threads, a real broker."""
+"""What the gateway tests share: a clock that stands still, frames, a store without threads, a broker."""
 
 import asyncio
 import socket

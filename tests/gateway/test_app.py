@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from derb_tools.load_node import LoadNode
@@ -27,13 +28,17 @@ KILLS = 6
 class Daemon:
     """`derb gateway run` in a process of its own, started again as often as it takes."""
 
+    all: ClassVar[list["Daemon"]] = []
+
     def __init__(self, folder: Path, port: int, sinks: str, broker: str = "") -> None:
+        self.all.append(self)
         self.folder = folder
         self.config = folder / "gateway.toml"
         (folder / "registry.toml").write_text(NODES + PLACES)
         self.config.write_text(
             f'site = "test"\nregistry = "registry.toml"\nstop_deadline_s = 3.0\n'
-            f"[broker]\nport = {port}\nfence_s = 0.2\nretry_base_s = 0.05\nretry_max_s = 0.3\n{broker}\n{sinks}"
+            f"[broker]\nport = {port}\nfence_s = 0.2\nretry_base_s = 0.05\nretry_max_s = 0.3\n"
+            f"{broker}\n{sinks}"
         )
         self.log = folder / "gateway.log"
         self.process: subprocess.Popen[bytes] | None = None
@@ -111,11 +116,11 @@ class Nodes:
             return sum(node.waiting for node in self.nodes.values())
 
     def keys(self) -> set[str]:
-        return set().union(*(node.keys() for node in self.nodes.values()))
+        return set().union(*(node.made_keys() for node in self.nodes.values()))
 
     def confirmed(self) -> set[str]:
         with self.lock:
-            return {key for node in self.nodes.values() for key in node.keys()} - {
+            return {key for node in self.nodes.values() for key in node.made_keys()} - {
                 f"{node.node}:{node.boot}:{sequence}"
                 for node in self.nodes.values()
                 for sequence in node._made_s
@@ -142,13 +147,20 @@ def broker(tmp_path: Path) -> Iterator[Mosquitto]:
     broker.stop()
 
 
+@pytest.fixture(autouse=True)
+def _nothing_stays_behind() -> Iterator[None]:
+    yield
+    for daemon in Daemon.all:
+        if daemon.process is not None:
+            daemon.end(signal.SIGKILL)
+    Daemon.all.clear()
+
+
 @pytest.fixture
-def daemon(tmp_path: Path, broker: Mosquitto) -> Iterator[Daemon]:
+def daemon(tmp_path: Path, broker: Mosquitto) -> Daemon:
     daemon = Daemon(tmp_path, broker.port, ARCHIVE)
     daemon.start()
-    yield daemon
-    if daemon.process is not None:
-        daemon.end(signal.SIGKILL)
+    return daemon
 
 
 @pytest.fixture
@@ -218,7 +230,8 @@ def test_a_dead_upstream_stops_neither_the_intake_nor_the_other_sink(
     tmp_path: Path, broker: Mosquitto, nodes: Nodes
 ) -> None:
     upstream = Mosquitto(tmp_path / "upstream")
-    city = f'[[sink]]\ntype = "mqtt"\nname = "city"\nport = {upstream.port}\nretry_max_s = 0.3\ntimeout_s = 2.0\n'
+    city = f'[[sink]]\ntype = "mqtt"\nname = "city"\nport = {upstream.port}\n'
+    city += "retry_max_s = 0.3\ntimeout_s = 2.0\n"
     daemon = Daemon(tmp_path, broker.port, ARCHIVE + city)
     daemon.start()
     wait_until(lambda: daemon.logged("connected") > 0)

@@ -1,4 +1,4 @@
-"""The writer: one thread, one transaction for all that wait, and no failure for those who did nothing wrong."""
+"""The writer: one thread, one transaction for all that wait, and no failure for the innocent."""
 
 import asyncio
 import sqlite3

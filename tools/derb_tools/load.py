@@ -135,7 +135,7 @@ class Fleet:
 
     def keys(self) -> set[str]:
         """The upstream keys of all readings made."""
-        return set().union(*(node.keys() for node in self._nodes))
+        return set().union(*(node.made_keys() for node in self._nodes))
 
     def report(self) -> dict[str, Any]:
         """What was sent, receipted and lost; latency is from making a reading to its receipt."""

@@ -28,7 +28,7 @@ class LoadNode:
         """How many readings have no receipt yet."""
         return len(self._made_s)
 
-    def keys(self) -> set[str]:
+    def made_keys(self) -> set[str]:
         """The upstream keys of all readings made."""
         return {f"{self.node}:{self.boot}:{sequence}" for sequence in range(self.made)}
 

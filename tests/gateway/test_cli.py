@@ -1,0 +1,75 @@
+"""The command line: exit codes and where words go."""
+
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from derb_gateway.cli import app
+from gateway.kit import Disk, arrival, frame, free_port
+from gateway.test_registry import NODES, PLACES
+from typer.testing import CliRunner
+
+runner = CliRunner()
+
+
+@pytest.fixture(autouse=True)
+def _root_logger_stays(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    root = logging.getLogger()
+    level, library = root.level, logging.getLogger("mqtt").level
+    monkeypatch.setattr(root, "handlers", [])
+    yield
+    root.setLevel(level)
+    logging.getLogger("mqtt").setLevel(library)
+
+
+def write(folder: Path, text: str = "") -> str:
+    path = folder / "gateway.toml"
+    path.write_text(f'site = "test"\nregistry = "registry.toml"\n[broker]\nport = {free_port()}\n{text}')
+    (folder / "registry.toml").write_text(NODES + PLACES)
+    return str(path)
+
+
+def test_a_bad_configuration_is_misuse(tmp_path: Path) -> None:
+    for command in ("run", "check", "status"):
+        result = runner.invoke(app, [command, "--config", write(tmp_path, "prot = 1\n")])
+        assert result.exit_code == 2
+        assert "broker.prot: unknown key" in result.stderr
+        assert result.stdout == ""
+
+
+def test_a_bad_registry_is_misuse_too(tmp_path: Path) -> None:
+    config = write(tmp_path)
+    (tmp_path / "registry.toml").write_text("[[node]]\n")
+    result = runner.invoke(app, ["run", "--config", config])
+    assert result.exit_code == 2
+    assert "node[0].id: is missing" in result.stderr
+
+
+def test_a_store_that_another_gateway_has_is_a_failure(tmp_path: Path) -> None:
+    config = write(tmp_path)
+    disk = Disk(tmp_path / "derb.sqlite3")
+    result = runner.invoke(app, ["run", "--config", config])
+    disk.store.close()
+    assert result.exit_code == 1
+    assert "another gateway" in result.stderr
+
+
+def test_status_is_json(tmp_path: Path) -> None:
+    config = write(tmp_path)
+    assert runner.invoke(app, ["status", "--config", config]).exit_code == 1
+    disk = Disk(tmp_path / "derb.sqlite3")
+    disk.take(arrival(frame(0)))
+    disk.store.close()
+    result = runner.invoke(app, ["status", "--config", config])
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["counters"]["readings_stored"] == 1
+
+
+def test_check_fails_when_something_is_bad(tmp_path: Path) -> None:
+    result = runner.invoke(app, ["check", "--config", write(tmp_path)])
+    assert result.exit_code == 1
+    assert "bad  broker" in result.stdout
+    result = runner.invoke(app, ["check", "--config", write(tmp_path, "manage = true\n")])
+    assert result.exit_code == 0

@@ -1,0 +1,22 @@
+"""Receipts say what a commit returned, with the gateway's time and how good it is."""
+
+from derb_gateway.arrivals import Outcome
+from derb_gateway.downlink import Range
+from derb_gateway.receipts import receipts
+from derb_tools.downlink import decode_downlink
+from gateway.kit import KEY, NODE, NOW_MS, OTHER, STRANGER, StillClock, registry
+
+
+def test_one_downlink_a_node() -> None:
+    clock = StillClock()
+    clock.is_synchronised = False
+    outcome = Outcome({NODE: [Range(3, 0, 17)], OTHER: [Range(1, 5, 5)]}, 1)
+    given = dict(receipts(outcome, registry(), clock))
+    assert set(given) == {f"d/{NODE}/d", f"d/{OTHER}/d"}
+    downlink = decode_downlink(NODE, KEY, given[f"d/{NODE}/d"])
+    assert downlink.ranges == (Range(3, 0, 17),)
+    assert (downlink.unix_s, downlink.synchronised, downlink.config_version) == (NOW_MS // 1000, False, 0)
+
+
+def test_a_node_that_left_the_registry_meanwhile_gets_none() -> None:
+    assert list(receipts(Outcome({STRANGER: [Range(1, 0, 0)]}, 1), registry(), StillClock())) == []

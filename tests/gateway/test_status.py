@@ -1,0 +1,35 @@
+"""The status is read beside a running gateway and after it."""
+
+from pathlib import Path
+
+import pytest
+from derb_gateway.errors import StoreError
+from derb_gateway.status import status
+from gateway.kit import NODE, STRANGER, Disk, arrival, frame
+
+
+def test_counters_sinks_nodes_and_gaps(tmp_path: Path) -> None:
+    disk = Disk(tmp_path / "derb.sqlite3")
+    disk.take(arrival(frame(0, 1)), arrival(frame(5)), arrival(b"x"), arrival(frame(0), node=STRANGER))
+    disk.store.save_cursor("city", disk.store.last_id() - 1, None)
+    seen = status(disk.path)
+    disk.store.close()
+    assert seen == status(disk.path)
+    assert seen["counters"] == {
+        "frames": 4,
+        "readings_stored": 3,
+        "receipts": 1,
+        "refused.too_short": 1,
+        "refused.unknown_node": 1,
+    }
+    assert (seen["readings_kept"], seen["readings_missing"]) == (3, 3)
+    assert seen["sinks"] == {"city": {"lag": 1}}
+    assert seen["nodes"] == {NODE: {"last_seen": "2026-11-18T11:06:40.000Z", "frames": 2}}
+    assert list(seen["waiting_nodes"]) == [STRANGER]
+    assert seen["quarantine"] == {"too_short": 1, "unknown_node": 1}
+    assert seen["received_until"] is None
+
+
+def test_no_store_to_read(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="cannot be read"):
+        status(tmp_path / "nothing")
