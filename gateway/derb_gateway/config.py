@@ -64,7 +64,7 @@ class BrokerSettings(Connection):
     directory: TomlPath = Path("broker")
     password_list: TomlPath | None = None
     max_queued_messages: int = Field(default=20_000, ge=1)
-    message_size_limit: int = Field(default=1_048_576, ge=1024)
+    max_packet_bytes: int = Field(default=1_048_576, ge=1024)
     autosave_interval_s: int = Field(default=300, ge=1)
     autosave_on_changes: bool = False
 

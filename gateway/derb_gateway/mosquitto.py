@@ -43,7 +43,7 @@ def mosquitto_conf(settings: BrokerSettings) -> str:
         f"max_inflight_messages {settings.receive_maximum}",
         f"max_queued_messages {settings.max_queued_messages}",
         "max_queued_bytes 0",
-        f"message_size_limit {settings.message_size_limit}",
+        f"max_packet_size {settings.max_packet_bytes}",
         "set_tcp_nodelay true",
         "log_dest stderr",
         "log_type error",

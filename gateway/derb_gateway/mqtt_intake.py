@@ -29,6 +29,7 @@ _QOS0_WAITING = 1_000
 _BATCH = 1_000
 _FENCE_LOST_S = 30.0
 _SAVE_MOMENT_S = 10.0
+_BYE_S = 2.0
 _DISK_RETRY = (0.2, 10.0)
 
 
@@ -53,6 +54,7 @@ class MqttIntake:
         self._progress = progress
         self._inbox = Inbox(_QOS0_WAITING)
         self._fence = Fence(clock, None)
+        self._link: Link | None = None
         self._received_until: int | None = None
         self._last_came_s = clock.monotonic_s()
         self._moment_saved_s = float("-inf")
@@ -69,8 +71,17 @@ class MqttIntake:
             await asyncio.wait({connection, pump, stopping}, return_when=asyncio.FIRST_COMPLETED)
             self._inbox.close()
             await pump
+            await self._push_out()
         finally:
             await _end(stopping, pump, connection)
+
+    async def _push_out(self) -> None:
+        """Wait until the broker has our acknowledgements: closing a socket with unread input voids them."""
+        if self._link is not None and self._link.open:
+            try:
+                await self._link.publish(f"d/_/bye/{self._client_id}", b"", _BYE_S)
+            except BrokerError as error:
+                log.info("some messages will come again", extra={"why": str(error)})
 
     async def _session(self, up: Callable[[], None]) -> None:
         """One connection: subscribe, send fences, wait for the end."""
@@ -81,6 +92,7 @@ class MqttIntake:
         self._inbox.forget()
         self._fence = Fence(self._clock, self._received_until)
         async with connect(settings, self._client_id, wish, self._came) as link:
+            self._link = link
             if not link.session_present:
                 self._fence = Fence(self._clock, began_ms)  # nothing was kept for us: all that comes is new
             await _first_of(link.wait_for_end(), self._listen(link, up))

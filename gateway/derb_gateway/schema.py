@@ -84,15 +84,18 @@ def open_store(path: Path) -> tuple[sqlite3.Connection, Path | None]:
         return connect(path), aside
 
 
-def connect(path: Path) -> sqlite3.Connection:
-    """Return a checked connection in WAL mode with full sync; Damaged, StoreLocked."""
+def connect(path: Path, above_id: int = 0) -> sqlite3.Connection:
+    """Return a checked connection in WAL mode with full sync; a new file counts on from `above_id`.
+
+    Raises Damaged, StoreLocked.
+    """
     try:
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     except sqlite3.Error as error:
         msg = f"{path}: cannot be opened: {error}"
         raise StoreLocked(msg) from None
     try:
-        _prepare(connection)
+        _prepare(connection, above_id)
     except sqlite3.DatabaseError as error:
         connection.close()
         if not is_damage(error):
@@ -121,7 +124,7 @@ def set_aside(path: Path) -> Path:
     return aside
 
 
-def _prepare(connection: sqlite3.Connection) -> None:
+def _prepare(connection: sqlite3.Connection, above_id: int) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     found = connection.execute("PRAGMA quick_check(1)").fetchone()
@@ -129,15 +132,15 @@ def _prepare(connection: sqlite3.Connection) -> None:
         raise Damaged(str(found[0]) if found else "quick_check says nothing")
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version == 0:
-        _create(connection)
+        _create(connection, above_id)
     elif version > SCHEMA_VERSION:
         msg = f"the store has version {version}, made by a newer gateway; this one knows {SCHEMA_VERSION}"
         raise StoreLocked(msg)
 
 
-def _create(connection: sqlite3.Connection) -> None:
-    """Create the tables; ids begin at the time, so that no id of a lost file ever comes again."""
-    first_id = time.time_ns() // 1_000_000
+def _create(connection: sqlite3.Connection, above_id: int) -> None:
+    """Create the tables; ids begin at the time in microseconds, so that no id of a lost file comes again."""
+    first_id = max(above_id, time.time_ns() // 1_000)
     start = f"INSERT INTO sqlite_sequence VALUES ('reading', {first_id:d});"  # noqa: S608 - a number of ours
     connection.executescript(f"BEGIN; {_TABLES} {start} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
 

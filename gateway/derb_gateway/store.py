@@ -63,6 +63,7 @@ class Store:
     def __init__(self, path: Path) -> None:
         """Open or create the file; a damaged one is set aside. StoreLocked."""
         self.path = path
+        self._top_id = 0
         self._lock = schema.lock(path)
         self.db, self.set_aside = schema.open_store(path)
 
@@ -70,7 +71,7 @@ class Store:
         """Set the file aside and go on with a new one."""
         self.db.close()
         self.set_aside = schema.set_aside(self.path)
-        self.db = schema.connect(self.path)
+        self.db = schema.connect(self.path, self._top_id)
 
     def close(self) -> None:
         """Close the file and let others have it."""
@@ -90,6 +91,7 @@ class Store:
     def last_id(self) -> int:
         """Return the id of the newest reading there ever was."""
         row = self.db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'reading'").fetchone()
+        self._top_id = max(self._top_id, int(row[0]))
         return int(row[0])
 
     def time_if_unforwarded(self, node: str, boot: int, seq: int) -> StoredTime | None:

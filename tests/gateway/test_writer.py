@@ -82,9 +82,14 @@ async def test_damage_while_running_sets_the_file_aside(rig: Rig) -> None:
         raise error
 
     await rig.writer.do(lambda store: count(store, "before"))
+    rig.store.db.execute(
+        "UPDATE sqlite_sequence SET seq = 1 << 52"
+    )  # as if the clock had been set back since
+    last_id = rig.store.last_id()
     with pytest.raises(StoreError):
         await rig.writer.do(damaged)
     assert rig.store.set_aside is not None
+    assert rig.store.last_id() >= last_id
     await rig.writer.do(lambda store: count(store, "after"))
     assert dict(rig.store.counters()) == {"after": 1}
     assert rig.rollbacks == 1

@@ -48,7 +48,7 @@ def load(
         raise typer.BadParameter("give --registry, or make one first with --write-registry")
     fleet = Fleet(fleet_nodes(registry, nodes), split_address(broker), connections, (username, password))
     fleet.run(rate, seconds, resend_s, grace_s)
-    report = fleet.report() | (upstream_report(upstream, fleet.keys()) if upstream else {})
+    report = fleet.report() | (upstream_report(upstream, fleet.keys(), grace_s) if upstream else {})
     print(json.dumps(report))
     if report["lost"] or report.get("upstream_doubled") or report.get("upstream_missing"):
         raise typer.Exit(1)
@@ -83,18 +83,27 @@ def split_address(text: str) -> tuple[str, int]:
     return host, int(port)
 
 
-def upstream_report(folder: Path, sent: set[str]) -> dict[str, int]:
-    """What of a run a file sink has: once, twice, never."""
-    there: Counter[str] = Counter()
-    for path in folder.glob("*.ndjson"):
-        with path.open(encoding="utf-8") as lines:
-            there.update(json.loads(line)["key"] for line in lines)
-    ours = {key: n for key, n in there.items() if key in sent}
+def upstream_report(folder: Path, sent: set[str], grace_s: float = 0.0) -> dict[str, int]:
+    """What of a run a file sink has, once, twice or never; waits so long for it to have all."""
+    deadline_s = time.monotonic() + grace_s
+    ours = upstream_keys(folder, sent)
+    while len(ours) < len(sent) and time.monotonic() < deadline_s:
+        time.sleep(0.2)
+        ours = upstream_keys(folder, sent)
     return {
         "upstream": len(ours),
         "upstream_missing": len(sent) - len(ours),
         "upstream_doubled": sum(n - 1 for n in ours.values()),
     }
+
+
+def upstream_keys(folder: Path, sent: set[str]) -> Counter[str]:
+    """How often a file sink has each reading of a run. The last line may be half written."""
+    there: Counter[str] = Counter()
+    for path in folder.glob("*.ndjson"):
+        with path.open(encoding="utf-8") as lines:
+            there.update(json.loads(line)["key"] for line in lines if line.endswith("\n"))
+    return Counter({key: n for key, n in there.items() if key in sent})
 
 
 class Fleet:
