@@ -27,7 +27,10 @@ class Bay:
         return self._detector.state
 
     def sense(self, now_s, deadline, first):
-        """Sample until nothing moves; return [(kind, payload, urgent)]. `first`: nobody has been told the state since power-on."""
+        """Sample until nothing moves; return [(kind, payload, urgent)].
+
+        `first`: nobody has been told the state since power-on.
+        """
         said = []
         if self._since_s is None:
             self._since_s = now_s()

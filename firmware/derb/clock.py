@@ -1,7 +1,8 @@
 """A node's time: seconds that go on in deep sleep, and what the gateway said the real time is.
 
-`now()` counts seconds from power-on (machine time is never set). Readings are stamped with it. It turns into an age without any true
-clock; only readings that outlive a loss of power need Unix time, which a fresh receipt brings (docs/protocol.md, Time).
+`now()` counts seconds from power-on (machine time is never set). Readings are stamped with it. It turns into an age
+without any true clock; only readings that outlive a loss of power need Unix time, which a fresh receipt brings
+(docs/protocol.md, Time).
 """
 
 

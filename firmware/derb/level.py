@@ -1,6 +1,7 @@
 """Fill level from ultrasonic echoes: pings in, a distance or a reason why there is none out. Integers only, no hardware.
 
-The rule above all: what is not a good echo is never turned into a distance. An unplugged sensor is `no_echo`, not an empty container.
+The rule above all: what is not a good echo is never turned into a distance. An unplugged sensor is `no_echo`, not an
+empty container.
 """
 
 try:

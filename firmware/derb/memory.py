@@ -1,7 +1,8 @@
 """What a node remembers while it sleeps: one record in RTC memory, kept twice, each copy with its own checksum.
 
-RTC memory is not initialised at power-on and nothing on the chip checks it, so every load is an examination: a copy counts only if its magic,
-version, length and CRC-32 fit. Two copies are written in turn; a reset in the middle of a write costs one wake's changes, not everything.
+RTC memory is not initialised at power-on and nothing on the chip checks it, so every load is an examination: a copy
+counts only if its magic, version, length and CRC-32 fit. Two copies are written in turn; a reset in the middle of a
+write costs one wake's changes, not everything.
 """
 
 import binascii

@@ -24,7 +24,8 @@ _CRASH_SLEEP_MS = const(300000)
 _LEAST_SLEEP_MS = const(1000)
 _FIRST_BACKOFF_S = const(60)
 
-# unix_at_zero, time of the last save, next sensing, next sending, next health reading, last awake_ms, flash writes, failures in a row
+# unix_at_zero, time of the last save, next sensing, next sending, next health reading, last awake_ms, flash writes,
+# failures in a row
 _FIXED = "<IIIIIIIB"
 _FIXED_SIZE = const(29)
 

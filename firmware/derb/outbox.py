@@ -1,7 +1,7 @@
 """Readings that nobody has given a receipt for yet: in RTC memory first, on flash when they must.
 
-A reading is in the outbox when `put` returns. It leaves when a receipt names it, and for no other reason but one: when the flash is
-full, the oldest level readings are shed before any parking event, and counted.
+A reading is in the outbox when `put` returns. It leaves when a receipt names it, and for no other reason but one:
+when the flash is full, the oldest level readings are shed before any parking event, and counted.
 """
 
 import struct
@@ -94,7 +94,7 @@ class Outbox:
         return self.boot, sequence
 
     def settle(self, hold=0):
-        """Put what is only in RTC memory on flash, unless it is at most `hold` readings; return the identities that went there."""
+        """Put what is only in RTC memory on flash, unless it is at most `hold` readings; return what went there."""
         if len(self._ring) <= hold:
             return []
         entries = [self._timed(entry) for entry in self._ring]
@@ -172,7 +172,10 @@ class Outbox:
         return lambda t: now + newest - t, True
 
     def take_receipts(self, ranges):
-        """Drop every reading that the (boot, first, last) `ranges` name; return the identities dropped from RTC memory and whole segments."""
+        """Drop every reading that the (boot, first, last) `ranges` name.
+
+        Return the identities that are gone: those from RTC memory, and those of segments that are done as a whole.
+        """
         done = []
         kept = []
         for entry in self._ring:

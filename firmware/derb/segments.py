@@ -1,8 +1,9 @@
 """Readings on flash: a fixed set of small files, appended to and removed whole, each record with its own checksum.
 
-littlefs makes one close of a file atomic: after a cut of the power the file is as before or as after. So a reading is on flash or it is not, and
-there is nothing to repair. Which readings already have a receipt is not written down: after a loss of power they are sent again and
-the gateway, which knows them by their identity, gives the receipt again. That spares a write for every receipt.
+littlefs makes one close of a file atomic: after a cut of the power the file is as before or as after. So a reading is
+on flash or it is not, and there is nothing to repair. Which readings already have a receipt is not written down:
+after a loss of power they are sent again and the gateway, which knows them by their identity, gives the receipt
+again. That spares a write for every receipt.
 """
 
 import binascii
@@ -90,7 +91,10 @@ class Segments:
         return self._parse(self._read(segment.name))
 
     def append(self, entries):
-        """Put entries (boot, sequence, kind, time, time is Unix, payload) of one boot on flash; when this returns they are safe."""
+        """Put entries of one boot on flash; when this returns they are safe.
+
+        An entry is (boot, sequence, kind, time, whether the time is Unix time, payload).
+        """
         blob = b"".join(_pack(entry) for entry in entries)
         boot, first, last = entries[0][0], entries[0][1], entries[-1][1]
         kinds = 0

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import json
-import os
 import signal
 import socket
 import struct
@@ -17,7 +16,7 @@ from pathlib import Path
 
 from derb_gateway.config import BrokerSettings
 from derb_gateway.mosquitto import mosquitto_conf, require_mosquitto
-from derb_tools.board import Cut, HcSr04, Lis3mdl, SimBoard, WakeResult
+from derb_tools.board import HcSr04, Lis3mdl, SimBoard, WakeResult
 from derb_tools.demo.ledger import Balance, Ledger, balance, count_keys
 from derb_tools.demo.plan import Kind, PlannedNode, Ports, gateway_toml, make_board, write_site
 from derb_tools.demo.upstream import Upstream
@@ -57,11 +56,15 @@ def filling_container(path: Path, readings: int = 400) -> Path:
 def planned(folder: Path, number: int, kind: Kind, **config: object) -> PlannedNode:
     """Node `number` with a recording of its own kind."""
     if kind == "parking":
-        part: Lis3mdl | HcSr04 = Lis3mdl(busy_bay(folder / f"{number}.mag"), int_pin=33, address=0x1C, noise_nt=200, seed=number)
+        part: Lis3mdl | HcSr04 = Lis3mdl(
+            busy_bay(folder / f"{number}.mag"), int_pin=33, address=0x1C, noise_nt=200, seed=number
+        )
     else:
         part = HcSr04(filling_container(folder / f"{number}.echo"), trig=5, echo=18)
     settings = {"awake_ms": 4000, "backoff_max_s": 120, "report_every": 2, "wake_s": 120, **config}
-    return PlannedNode(bytes.fromhex(f"240ac4{number:06x}"), f"place-{number:03d}", kind, [part], config=settings)
+    return PlannedNode(
+        bytes.fromhex(f"240ac4{number:06x}"), f"place-{number:03d}", kind, [part], config=settings
+    )
 
 
 class Process:
@@ -104,21 +107,28 @@ class Process:
 class Rig:
     """The street of one test, in one folder."""
 
-    def __init__(self, folder: Path, nodes: list[PlannedNode], *, known_only: int = 0, speed: float = 0) -> None:
+    def __init__(
+        self, folder: Path, nodes: list[PlannedNode], *, known_only: int = 0, speed: float = 0
+    ) -> None:
         """`known_only`: of the last so many nodes only the gateway knows; the test makes their boards itself."""
         self.folder = folder
         self.nodes = nodes
         self.ports = Ports(free_port(), free_port())
-        self.config = write_site(folder, nodes, "test", "zone", gateway_toml("test", self.ports, manage_broker=False))
+        self.config = write_site(
+            folder, nodes, "test", "zone", gateway_toml("test", self.ports, manage_broker=False)
+        )
         self.street_broker = self._broker("street", self.ports.street)
         self.city_broker = self._broker("city", self.ports.city)
         self.gateway = Process(
-            [sys.executable, "-m", "derb_gateway", "run", "--config", str(self.config)], folder / "gateway.log"
+            [sys.executable, "-m", "derb_gateway", "run", "--config", str(self.config)],
+            folder / "gateway.log",
         )
         self.upstream = Upstream("127.0.0.1", self.ports.city, "test")
         self.ledger = Ledger(node.id for node in nodes)
         simulated = nodes[: len(nodes) - known_only]
-        self.boards = {node.id: make_board(folder / "boards", node, self.ports, speed=speed) for node in simulated}
+        self.boards = {
+            node.id: make_board(folder / "boards", node, self.ports, speed=speed) for node in simulated
+        }
         self.crashes: list[str] = []
         self._upstream_task: asyncio.Task[None] | None = None
         self._threads = ThreadPoolExecutor(min(len(nodes), 16))
@@ -155,7 +165,11 @@ class Rig:
         board: SimBoard = self.boards[node]
         result = board.wake(**arguments)  # type: ignore[arg-type]
         self.ledger.read(node, result.log, result.start_ms)
-        if result.end not in ("deepsleep", "power_cut") or any("Traceback" in line for line in result.log) or result.violations:
+        if (
+            result.end not in ("deepsleep", "power_cut")
+            or any("Traceback" in line for line in result.log)
+            or result.violations
+        ):
             self.crashes.append(f"{node}: {result} {result.violations}")
         return result
 
@@ -175,9 +189,7 @@ class Rig:
 
     async def arrived_upstream(self, expected: int, within_s: float = 20) -> None:
         """Wait until so many readings took effect upstream, or the time is over: the balance will tell."""
-        deadline = time.monotonic() + within_s
-        while len(self.upstream.readings) < expected and time.monotonic() < deadline:
-            await asyncio.sleep(0.05)
+        await self.upstream.holds(expected, within_s)
 
     def file_counts(self) -> Counter[str]:
         """How often each reading stands in the forwarded files."""
@@ -189,8 +201,3 @@ class Rig:
         """What came of all that was kept: over the city's broker, and in the files."""
         keys = list(self.ledger.kept()) if expected is None else expected
         return balance(keys, self.upstream.effects), balance(keys, self.file_counts())
-
-
-CUTS = ("before", "torn", "after")
-__all__ = ["CUTS", "Cut", "Process", "Rig", "planned"]
-os.environ.setdefault("PYTHONUNBUFFERED", "1")

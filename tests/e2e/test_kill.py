@@ -14,7 +14,9 @@ KILLS = 20
 
 
 @pytest.mark.parametrize("victim", ["gateway", "street broker"])
-async def test_20_kills_lose_and_double_nothing(victim: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_20_kills_lose_and_double_nothing(
+    victim: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     rng = random.Random(f"{SEED} {victim}")
     nodes = [planned(tmp_path, number, "parking" if number % 2 else "level") for number in range(6)]
     async with Rig(tmp_path, nodes) as rig:

@@ -1,6 +1,7 @@
 """Write frames.json anew: run it only when docs/protocol.md gained something, and read the difference.
 
-The vectors come from a third reading of docs/protocol.md, written here on its own: neither the node's half nor the gateway's is used.
+The vectors come from a third reading of docs/protocol.md, written here on its own: neither the node's half nor the
+gateway's is used.
 """
 
 import hashlib
@@ -47,6 +48,7 @@ def alarm(code, value):
     return bytes([code]) + svarint(value)
 
 
+KINDS = {1: "parking", 2: "level", 3: "health", 4: "alarm"}
 STATES = {0: "unknown", 1: "free", 2: "occupied"}
 STATUS = {8188: "unstable", 8189: "too_close", 8190: "too_far", 8191: "no_echo"}
 FIELDS = {
@@ -108,7 +110,7 @@ def uplink(name, kind, boot, last, age, items, gaps=(), bound=False, node=NODE, 
     return {
         "name": name, "direction": "up", "node": node.hex(), "key": key.hex(), "frame": frame.hex(), "kind": kind, "boot": boot,
         "age_is_bound": bound, "now_s": 1_000_000, "readings": readings,
-        "decoded": {"kind": {1: "parking", 2: "level", 3: "health", 4: "alarm"}[kind], "boot": boot, "age_is_bound": bound, "readings": decoded},
+        "decoded": {"kind": KINDS[kind], "boot": boot, "age_is_bound": bound, "readings": decoded},
     }  # fmt: skip
 
 
@@ -133,8 +135,9 @@ def downlink(name, unix_s, synced, version, ranges, sections=(), node=NODE, key=
         content += varint(boot) + varint(last) + varint(last - first)
     for kind, value in sections:
         content += bytes([kind, len(value)]) + value
+    frame = sign(b"derb1d", node, key, content)
     return {
-        "name": name, "direction": "down", "node": node.hex(), "key": key.hex(), "frame": sign(b"derb1d", node, key, content).hex(),
+        "name": name, "direction": "down", "node": node.hex(), "key": key.hex(), "frame": frame.hex(),
         "decoded": {"unix_s": unix_s, "synchronised": synced, "config_version": version, "ranges": [list(r) for r in ranges],
                     "sections": [[kind, value.hex()] for kind, value in sections]},
     }  # fmt: skip

@@ -1,7 +1,8 @@
 """Frames over MQTT 3.1.1 with umqtt.simple, which every official ESP32 image carries.
 
-Works with umqtt.simple 1.3.4 and with those frozen in 1.25 and later. What it lacks is given to it from below (links/patient.py): deadlines and TLS.
-One client a connection and one connection a wake, so its packet ids never come near 65,535, which they cannot pass.
+Works with umqtt.simple 1.3.4 and with those frozen in 1.25 and later. What it lacks is given to it from below
+(links/patient.py): deadlines and TLS. One client a connection and one connection a wake, so its packet ids never come
+near 65,535, which they cannot pass.
 """
 
 import binascii

@@ -1,8 +1,9 @@
 """A socket that keeps its own deadline, whatever the library above does to it.
 
-umqtt.simple calls `setblocking(True)` after the first byte of every packet. On the ESP32 that clears any timeout, and a broker that falls silent in
-the middle of an acknowledgement would hold the node awake until its battery is empty. So the real socket is non-blocking for ever, each read
-and write first waits with `poll`, and `setblocking` and `settimeout` from above only say whether the *first* byte is waited for.
+umqtt.simple calls `setblocking(True)` after the first byte of every packet. On the ESP32 that clears any timeout, and
+a broker that falls silent in the middle of an acknowledgement would hold the node awake until its battery is empty.
+So the real socket is non-blocking for ever, each read and write first waits with `poll`, and `setblocking` and
+`settimeout` from above only say whether the *first* byte is waited for.
 """
 
 import errno

@@ -13,11 +13,17 @@ from derb_tools.demo.run import run_demo, summary_lines
 
 
 def demo(
-    seconds: Annotated[float | None, typer.Option(help="Stop after so many seconds; without it, at Ctrl-C.", min=1)] = None,
+    seconds: Annotated[
+        float | None, typer.Option(help="Stop after so many seconds; without it, at Ctrl-C.", min=1)
+    ] = None,
     seed: Annotated[int, typer.Option(help="Another street for another number.")] = 1,
-    speed: Annotated[float, typer.Option(help="How many times faster than real the street lives.", min=1, max=600)] = 60.0,
+    speed: Annotated[
+        float, typer.Option(help="How many times faster than real the street lives.", min=1, max=600)
+    ] = 60.0,
     keep: Annotated[Path | None, typer.Option(help="Keep the run's files in this new folder.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object on stdout.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the summary as one JSON object on stdout.")
+    ] = False,
 ) -> None:
     """Run a simulated street: 6 bays and 6 containers, each node real firmware in its own MicroPython.
 

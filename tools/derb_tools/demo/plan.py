@@ -53,10 +53,22 @@ def registry_toml(nodes: Sequence[PlannedNode], zone: str) -> str:
     blocks = []
     for node in nodes:
         what = "bay" if node.kind == "parking" else "container"
-        lines = [f"[[{what}]]", f'id = "{node.place}"', f'zone = "{zone}"', f"lat = {node.lat}", f"lon = {node.lon}"]
+        lines = [
+            f"[[{what}]]",
+            f'id = "{node.place}"',
+            f'zone = "{zone}"',
+            f"lat = {node.lat}",
+            f"lon = {node.lon}",
+        ]
         if node.kind == "level":
             lines += [f"empty_mm = {node.empty_mm}", f"full_mm = {node.full_mm}"]
-        lines += ["", "[[node]]", f'id = "{node.id}"', f'key = "{node.key.hex()}"', f'{what} = "{node.place}"']
+        lines += [
+            "",
+            "[[node]]",
+            f'id = "{node.id}"',
+            f'key = "{node.key.hex()}"',
+            f'{what} = "{node.place}"',
+        ]
         blocks.append("\n".join(lines))
     return "\n\n".join(blocks) + "\n"
 

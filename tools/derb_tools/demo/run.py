@@ -8,28 +8,31 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-
-from rich.console import Console
-from rich.live import Live
 
 from derb_gateway.broker import BrokerProcess
 from derb_gateway.config import BrokerSettings
 from derb_gateway.status import status as gateway_status
+from rich.console import Console
+from rich.live import Live
+
 from derb_tools.board import SimBoard, WakeResult
 from derb_tools.board.clock import StreetClock
 from derb_tools.board.fleet import Fleet
 from derb_tools.demo.ledger import Ledger, balance, count_keys
-from derb_tools.demo.plan import Ports, gateway_toml, make_board, write_site
+from derb_tools.demo.plan import PlannedNode, Ports, gateway_toml, make_board, write_site
 from derb_tools.demo.street import planned_street
 from derb_tools.demo.upstream import Upstream
 from derb_tools.demo.view import StreetView
 from derb_tools.errors import ToolError
 
 SITE, ZONE = "casablanca-maarif", "maarif"
-AMQTT_WARNING = "No Mosquitto on this machine: amqtt stands in. It loses what it acknowledged when it restarts; the receipts heal that."
+AMQTT_WARNING = (
+    "No Mosquitto on this machine: amqtt stands in. It loses what it acknowledged when it restarts;"
+    " the receipts heal that."
+)
 _FRAME_S = 0.25
 _DRAIN_S = 20.0
 _SETTLE_S = 10.0
@@ -118,8 +121,15 @@ class Demo:
         log = (self._folder / "gateway.log").open("ab")
         command = [sys.executable, "-m", "derb_gateway", "run", "--config", str(self._config)]
         command += ["--clock-speed", str(self._speed)]
-        command += ["--clock-origin-unix-ms", str(clock.origin_real_ms), "--clock-origin-real-ms", str(clock.origin_real_ms)]
-        gateway = await asyncio.create_subprocess_exec(*command, stdout=log, stderr=log, start_new_session=True)
+        command += [
+            "--clock-origin-unix-ms",
+            str(clock.origin_real_ms),
+            "--clock-origin-real-ms",
+            str(clock.origin_real_ms),
+        ]
+        gateway = await asyncio.create_subprocess_exec(
+            *command, stdout=log, stderr=log, start_new_session=True
+        )
         try:
             await self._street_broker_answers(gateway)
             yield gateway, clock
@@ -139,8 +149,9 @@ class Demo:
                 return
         raise ToolError(f"the gateway did not start; its log is {self._folder / 'gateway.log'}")
 
-    def _make_board(self, node: object, clock: StreetClock) -> SimBoard:
-        board = make_board(self._folder / "boards", node, self._ports, speed=self._speed, now_ms=clock.now_ms())  # type: ignore[arg-type]
+    def _make_board(self, node: PlannedNode, clock: StreetClock) -> SimBoard:
+        folder = self._folder / "boards"
+        board = make_board(folder, node, self._ports, speed=self._speed, now_ms=clock.now_ms())
         self._names[board.dir] = board.node_id.hex()
         return board
 
@@ -167,7 +178,9 @@ class Demo:
             while True:
                 await asyncio.sleep(_REPORT_S)
                 self._console.print(_line(self._ledger, self._upstream))
-        with Live(self._view.render(now_ms()), console=self._console, refresh_per_second=4, screen=False) as live:
+        with Live(
+            self._view.render(now_ms()), console=self._console, refresh_per_second=4, screen=False
+        ) as live:
             while True:
                 await asyncio.sleep(_FRAME_S)
                 live.update(self._view.render(now_ms()))
@@ -194,9 +207,7 @@ class Demo:
                     self._woke(board, board.wake())
 
     async def _all_arrived(self) -> None:
-        deadline = time.monotonic() + _SETTLE_S
-        while len(self._upstream.readings) < len(self._ledger.kept()) and time.monotonic() < deadline:
-            await asyncio.sleep(0.05)
+        await self._upstream.holds(len(self._ledger.kept()), _SETTLE_S)
 
     def _summary(self, seconds: float) -> Summary:
         kept = self._ledger.kept()
@@ -222,17 +233,17 @@ class Demo:
 def run_demo(folder: Path, *, seconds: float | None, seed: int, speed: float, console: Console) -> Summary:
     """Run a demo in `folder` until Ctrl-C or for so many seconds."""
     logging.getLogger("derb_gateway").addHandler(logging.NullHandler())
-    return asyncio.run(_until_signal(lambda stop: Demo(folder, seed=seed, speed=speed, console=console).run(seconds, stop)))
+    return asyncio.run(
+        _until_signal(lambda stop: Demo(folder, seed=seed, speed=speed, console=console).run(seconds, stop))
+    )
 
 
-async def _until_signal(work: Callable[[asyncio.Event], object]) -> Summary:
+async def _until_signal(work: Callable[[asyncio.Event], Awaitable[Summary]]) -> Summary:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    summary = await work(stop)  # type: ignore[misc]
-    assert isinstance(summary, Summary)
-    return summary
+    return await work(stop)
 
 
 async def _sleep_or_for_ever(seconds: float | None) -> None:

@@ -18,7 +18,9 @@ _RETRY_S = 0.5
 class Upstream:
     """Readings that took effect, each under its key."""
 
-    def __init__(self, host: str, port: int, site: str, on_reading: Callable[[Reading], None] | None = None) -> None:
+    def __init__(
+        self, host: str, port: int, site: str, on_reading: Callable[[Reading], None] | None = None
+    ) -> None:
         self._address = host, port
         self._topic = f"derb/{site}/readings"
         self._on_reading = on_reading
@@ -28,6 +30,7 @@ class Upstream:
         self.repeats = 0
         self.refused = 0
         self.ready = asyncio.Event()
+        self._grown = asyncio.Event()
 
     async def run(self) -> None:
         """Take batches until cancelled; comes back by itself when the broker was away."""
@@ -45,6 +48,17 @@ class Upstream:
                 self.ready.clear()
                 log.warning("upstream broker away", extra={"why": str(error)})
                 await asyncio.sleep(_RETRY_S)
+
+    async def holds(self, count: int, within_s: float) -> bool:
+        """Wait until so many readings took effect; False if that takes longer than `within_s`."""
+        try:
+            async with asyncio.timeout(within_s):
+                while len(self.readings) < count:
+                    self._grown.clear()
+                    await self._grown.wait()
+        except TimeoutError:
+            return False
+        return True
 
     def take(self, payload: bytes) -> None:
         """Take one batch. A reading that came before is recognised by its key and has no second effect."""
@@ -66,6 +80,7 @@ class Upstream:
         # Another content under a known key would be a second effect: it is let through, and counted as what it is.
         self.readings[key] = reading
         self.effects[key] += 1
+        self._grown.set()
         if self._on_reading:
             self._on_reading(reading)
 

@@ -75,16 +75,24 @@ class StreetView:
             parts.append(Text(self.warning, style="yellow"))
         street = Table.grid(padding=(0, 2))
         street.add_row(self._bays(), self._containers())
-        parts += [street, self._numbers(), Panel(Group(*self.news), title="what reached the city", title_align="left")]
+        parts += [
+            street,
+            self._numbers(),
+            Panel(Group(*self.news), title="what reached the city", title_align="left"),
+        ]
         return Group(*parts)
 
     def _bays(self) -> Table:
-        table = Table("bay", "node says", "city knows", "sure", "unsent", box=box.SIMPLE_HEAD, title="parking")
+        table = Table(
+            "bay", "node says", "city knows", "sure", "unsent", box=box.SIMPLE_HEAD, title="parking"
+        )
         for node in self.nodes:
             if node.kind == "parking":
                 seen = self.seen[node.id]
                 sure = "" if seen.confidence is None else f"{seen.confidence} %"
-                table.add_row(node.place, _state(seen.node_state), _state(seen.city_state), sure, self._unsent(node))
+                table.add_row(
+                    node.place, _state(seen.node_state), _state(seen.city_state), sure, self._unsent(node)
+                )
         return table
 
     def _containers(self) -> Table:
@@ -104,7 +112,16 @@ class StreetView:
         kept = sum(len(entry.kept) for entry in entries)
         frames, size = sum(entry.frames for entry in entries), sum(entry.frame_bytes for entry in entries)
         table = Table(box=box.SIMPLE_HEAD)
-        for name in ("wakes", "readings kept", "frames", "bytes a frame", "receipts", "upstream", "batches", "waiting"):
+        for name in (
+            "wakes",
+            "readings kept",
+            "frames",
+            "bytes a frame",
+            "receipts",
+            "upstream",
+            "batches",
+            "waiting",
+        ):
             table.add_column(name, justify="right")
         table.add_row(
             str(sum(entry.wakes for entry in entries)),
@@ -127,7 +144,9 @@ def _level(seen: Seen) -> tuple[RenderableType, str]:
     if seen.level_pct is None:
         return Text("…" if not seen.status else seen.status, style="yellow"), ""
     style = "red" if seen.level_pct >= 90 else "yellow" if seen.level_pct >= 70 else "green"
-    return ProgressBar(100, seen.level_pct, width=20, complete_style=style, finished_style=style), f"{seen.level_pct:3.0f} %"
+    return ProgressBar(
+        100, seen.level_pct, width=20, complete_style=style, finished_style=style
+    ), f"{seen.level_pct:3.0f} %"
 
 
 def _clock(unix_ms: int) -> str:
@@ -140,4 +159,6 @@ def _headline(place: str, reading: dict[str, Any]) -> Text:
         return Text(f"{when}  {place}  {reading['alarm']} ({reading['value']})", style="magenta")
     lasted = reading["previous_state_s"]
     before = f" after {lasted // 60} min" if lasted else ""
-    return Text(f"{when}  {place}  is {reading['state']}{before}", style=_STATE_STYLE.get(reading["state"], ""))
+    return Text(
+        f"{when}  {place}  is {reading['state']}{before}", style=_STATE_STYLE.get(reading["state"], "")
+    )
