@@ -1,8 +1,11 @@
 """Whether a bay is taken, from the magnetic field: samples in, a state out. Integers only, no hardware.
 
-The field of an empty bay wanders with temperature by as much as a car changes it, so no threshold on the field itself can work. What a car
-does and temperature does not is *move*: so quiet changes are followed, parked or not, and only what happens between two quiet
-times, an episode, may change the state.
+The field of an empty bay wanders with temperature by as much as a car changes it, so no threshold on the field itself
+can work. What a car does and temperature does not is *move*: so quiet changes are followed, parked or not, and only
+what happens between two quiet times, an episode, may change the state. What an episode says is weighed by three
+lengths: how far the field ended from where it began, how far it went meanwhile, and how far it left a straight line.
+Iron that drives over the sensor does all three; a neighbour does little of the second, a current or a magnet none of
+the third.
 """
 
 import binascii
@@ -16,25 +19,62 @@ except ImportError:  # CPython
         return value
 
 
+from derb.field_math import FINE, across, clip_nt, length, share, toward
+from derb.fixed_line import FixedLine
+from derb.plateaus import NEAR_NT, Plateaus
+from derb.plateaus import SIZE as _PLATEAUS_SIZE
+
 UNKNOWN = const(0)
 FREE = const(1)
 OCCUPIED = const(2)
 
-# The field is followed with this time constant; a step of a car is over within seconds.
-_FOLLOW_MS = const(3000)
-# Activity is a sample this far from the followed field, or five times the noise; an episode ends after so much quiet, or is cut.
+# The moving average that tells movement from noise: a car needs seconds.
+_FOLLOW_MS = const(2000)
+# The resting field is followed so fast: hot asphalt drifts 15 nT/s at most, which lags 0.5 uT behind.
+_TRACK_MS = const(30000)
+# Below the least standing field of real cars, 1.6 uT; above the drift's lag.
 _ACTIVE_NT = const(800)
-_QUIET_MS = const(5000)
-_LONGEST_MS = const(90000)
-# A standing car changes the field by 4 uT or more in nearly every bay; a neighbour's car by less.
-_STEP_NT = const(4200)
-_LEAST_STEP_NT = const(900)
-_PEAK_NT = const(5500)
-_MAX_DT_MS = const(1 << 28)
+_LEAST_STEP_NT = const(700)
+# The field must stand still for so long; longer where false plateaus are common, by so much for each nT of unrest.
+_SETTLE_MS = const(3000)
+_JOIN_MS = const(8000)
+_CALM_NT = const(3000)
+_UNREST_MS_PER_NT = const(3)
+_FORGET_MS = const(1200000)
+# What still moves after so long is taken for noise: the band that counts as still widens by its own width in each.
+_WIDEN_S = const(60)
+# Step x excursion x bend, uT3: neighbours, lorries and trams stay below, cars above.
+_CAR_UT3 = const(32)
+_MOST_NT = const(16000)
+_ONE_UT3 = const(3815)  # (1000 / 64)^3
+# What the bend is taken for when the samples are too far apart to see it.
+_UNSEEN_BEND_NT = const(1500)
+_SPARSE_MS = const(2000)
+_FEW_MOVES = const(4)
+# How near to the empty field is empty: part of what the car had changed, for a neighbour may have moved meanwhile.
+_NEAR_PERCENT = const(45)
+_NEAR_LEAST_NT = const(1500)
+_NEAR_MOST_NT = const(6000)
+_SURELY_PERCENT = const(25)
 
-_VERSION = const(1)
-_LAYOUT = "<BBBBi3i3i3i3iiiiI"
-_SIZE = struct.calcsize(_LAYOUT)
+_FIRST_NOISE_NT = const(300)
+_MOST_NOISE_NT = const(20000)
+_MOST_PROOF = const(9)
+_GAP_MS = const(10000)
+_DRIFT_NT_PER_S = const(10)
+_MOST_DRIFT_NT = const(3000)
+_LONGEST_MS = const(1 << 20)
+# Earth, a car and a node's own iron together stay below 0.3 mT; the least full scale of the chips is 0.4 mT.
+_FULL_SCALE_NT = const(390000)
+_BLIND_MS = const(60000)
+# A living chip's noise changes the last digit; one that does not is looked at again when it does.
+_STUCK_SAMPLES = const(60)
+_STUCK_MS = const(600000)
+
+_VERSION = const(2)
+_LAYOUT = "<8B24i11i3hBB"
+_PLACES_AT = struct.calcsize(_LAYOUT)
+_SIZE = _PLACES_AT + _PLATEAUS_SIZE + 4
 
 
 class Parking:
@@ -45,153 +85,369 @@ class Parking:
         self.state = FREE
         self.confidence = 50
         self.busy = False
-        self._noise = 300
-        self._fast = [0, 0, 0]
-        self._plateau = [0, 0, 0]
-        self._base = [0, 0, 0]
-        self._arrival = [0, 0, 0]
-        self._quiet_ms = 0
-        self._episode_ms = 0
-        self._peak = 0
+        self._held = FREE
         self._started = False
+        self._noise = _FIRST_NOISE_NT
+        self._line = FixedLine()
+        self._plateaus = Plateaus(self._line)
+        # 1/64 nT: the moving average, the resting field.
+        self._fast = [0, 0, 0]
+        self._rest = [0, 0, 0]
+        self._rest_n = 0
+        # nT, from the resting field: the empty bay's field; the field and the empty field before the episode.
+        self._empty = [0, 0, 0]
+        self._from = [0, 0, 0]
+        self._from_empty = [0, 0, 0]
+        self._from_held = FREE
+        self._proof = self._from_proof = 1
+        self._score = 0
+        self._anchor = [0, 0, 0]
+        self._anchor_n = self._anchor_ms = 0
+        self._rest_ms = _LONGEST_MS
+        self._episode_ms = self._moving_ms = self._sparse_ms = 0
+        self._moves = self._peak = self._bend = 0
+        self._peak_at = [0, 0, 0]
+        self._unrest = 0
+        self._last = [0, 0, 0]
+        self._same_n = self._same_ms = 0
         if saved is not None:
             self._restore(saved)
 
     def step(self, dt_ms, x_nt, y_nt, z_nt, temp_c100, rssi_dbm=None):
         """Take a sample that came `dt_ms` after the one before; return whether the state changed."""
-        now = (x_nt, y_nt, z_nt)
-        if not self._started:
-            self._begin(now)
-            return False
-        dt_ms = max(1, min(dt_ms, _MAX_DT_MS))
-        moved = _norm_of(now, self._fast)
-        active = moved > max(_ACTIVE_NT, 5 * self._noise)
-        self._follow(now, dt_ms)
-        if active:
-            self._stir(dt_ms)
-        elif self.busy:
-            self._quiet_ms += dt_ms
-            self._episode_ms += dt_ms
-        else:
-            self._noise += (min(moved, 3 * self._noise) - self._noise) // 64
-            self._carry()
-        if self.busy:
-            self._peak = max(self._peak, _norm_of(now, self._base))
-            if self._quiet_ms >= _QUIET_MS or self._episode_ms >= _LONGEST_MS:
-                return self._settle(now)
-        return False
+        before = self.state
+        saturated = max(abs(x_nt), abs(y_nt), abs(z_nt)) >= _FULL_SCALE_NT
+        dt_ms = self._news(max(1, min(dt_ms, _LONGEST_MS)), saturated, x_nt, y_nt, z_nt)
+        if not saturated:
+            if not self._started:
+                self._begin(x_nt, y_nt, z_nt)
+            self._take(dt_ms, x_nt, y_nt, z_nt)
+        self.state = self._held
+        if self._same_n >= _STUCK_SAMPLES and self._same_ms >= (_BLIND_MS if saturated else _STUCK_MS):
+            self.state = UNKNOWN
+        return self.state != before
 
-    def _begin(self, now):
-        for i in (0, 1, 2):
-            self._fast[i] = self._plateau[i] = self._base[i] = now[i]
+    def _news(self, dt_ms, saturated, x, y, z):
+        # Returns the time since the field was last known: a chip that said the same thing over and over did not measure.
+        last = self._last
+        if saturated:
+            self._same_n = _STUCK_SAMPLES
+        elif x == last[0] and y == last[1] and z == last[2]:
+            self._same_n = min(self._same_n + 1, _STUCK_SAMPLES)
+        else:
+            if self._same_n >= _STUCK_SAMPLES:
+                dt_ms = min(dt_ms + self._same_ms, _LONGEST_MS)
+            self._same_n = self._same_ms = 0
+            last[0] = x
+            last[1] = y
+            last[2] = z
+            return dt_ms
+        self._same_ms = min(self._same_ms + dt_ms, _LONGEST_MS)
+        return dt_ms
+
+    def _begin(self, x, y, z):
+        for average in (self._fast, self._rest):
+            average[0] = x << FINE
+            average[1] = y << FINE
+            average[2] = z << FINE
         self._started = True
 
-    def _follow(self, now, dt_ms):
-        weight = 1024 if dt_ms > 1 << 16 else (dt_ms << 10) // (dt_ms + _FOLLOW_MS)
+    def _take(self, dt_ms, x, y, z):
         fast = self._fast
-        for i in (0, 1, 2):
-            fast[i] += (max(-800000, min(800000, now[i] - fast[i])) * weight) >> 10
-
-    def _stir(self, dt_ms):
+        rest = self._rest
+        weight = share(dt_ms, _FOLLOW_MS)
+        fast[0] = toward(fast[0], x, weight)
+        fast[1] = toward(fast[1], y, weight)
+        fast[2] = toward(fast[2], z, weight)
         if not self.busy:
-            self.busy = True
-            self._episode_ms = 0
-            self._peak = 0
-        self._quiet_ms = 0
-        self._episode_ms += dt_ms
+            away = self._line.reach(
+                clip_nt(fast[0] - rest[0] >> FINE),
+                clip_nt(fast[1] - rest[1] >> FINE),
+                clip_nt(fast[2] - rest[2] >> FINE),
+            )
+            # The average of few samples is as noisy as one: five and a half deviations either way.
+            noise = self._noise * (16384 + 5 * weight // 2 >> 4) >> 10
+            drift = 0 if dt_ms < _GAP_MS else min((dt_ms - _GAP_MS) * _DRIFT_NT_PER_S // 1000, _MOST_DRIFT_NT)
+            if away <= max(_ACTIVE_NT, noise) + drift:
+                self._drift(dt_ms, x, y, z)
+                return
+            self._open(x, y, z)
+        self._stir(dt_ms, x, y, z)
 
-    def _carry(self):
-        # What changes quietly is drift: the empty value goes with it, under a car too.
-        for i in (0, 1, 2):
-            change = self._fast[i] - self._plateau[i]
-            self._plateau[i] += change
-            self._base[i] += change
+    def _drift(self, dt_ms, x, y, z):
+        # What changes quietly is temperature: the empty field and all places go with it, under a car too.
+        rest = self._rest
+        off = self._line.reach(
+            clip_nt(x - (rest[0] >> FINE)), clip_nt(y - (rest[1] >> FINE)), clip_nt(z - (rest[2] >> FINE))
+        )
+        noise = self._noise
+        self._noise = noise + (min(off, 3 * noise, _MOST_NOISE_NT) - noise) // 32
+        weight = share(dt_ms, _TRACK_MS)
+        if self._rest_n < 32:
+            self._rest_n += 1
+            weight = max(weight, 16384 // self._rest_n)
+        rest[0] = toward(rest[0], x, weight)
+        rest[1] = toward(rest[1], y, weight)
+        rest[2] = toward(rest[2], z, weight)
+        self._rest_ms = min(self._rest_ms + dt_ms, _LONGEST_MS)
 
-    def _settle(self, now):
-        self.busy = False
-        for i in (0, 1, 2):
-            self._fast[i] = now[i]
-        step = _norm_of(now, self._plateau)
-        away = _norm_of(now, self._base)
-        changed = False
-        if self.state == OCCUPIED:
-            undone = _norm(*[now[i] - self._plateau[i] + self._arrival[i] for i in (0, 1, 2)])
-            if step > _LEAST_STEP_NT and (
-                undone < max(6000, _norm(*self._arrival) // 5) or away < _STEP_NT // 2
-            ):
-                changed = self._become(FREE, away)
-        elif step > _STEP_NT or (self._peak > _PEAK_NT and step > _LEAST_STEP_NT):
+    def _open(self, x, y, z):
+        self.busy = True
+        if self._rest_ms > _JOIN_MS:
+            self._file()
             for i in (0, 1, 2):
-                self._arrival[i] = now[i] - self._plateau[i]
-            changed = self._become(OCCUPIED, step)
-        for i in (0, 1, 2):
-            drifted = now[i] - self._plateau[i]
-            self._plateau[i] = now[i]
-            if self.state == FREE:
-                self._base[i] = now[i]
-            elif step <= _LEAST_STEP_NT:
-                self._base[i] += drifted
-        return changed
+                self._from[i] = 0
+                self._from_empty[i] = self._empty[i]
+            self._from_held = self._held
+            self._from_proof = self._proof
+            self._peak = self._bend = self._moves = self._sparse_ms = self._score = 0
+            self._peak_at[0] = self._peak_at[1] = self._peak_at[2] = 0
+        self._unrest -= self._unrest * (min(self._rest_ms, _FORGET_MS) // 100) // (_FORGET_MS // 100)
+        self._episode_ms = self._moving_ms = 0
+        self._drop_anchor(x, y, z)
 
-    def _become(self, state, strength):
-        changed = state != self.state
-        self.state = state
-        if state == OCCUPIED:
-            self.confidence = min(99, 50 + strength * 50 // (3 * _STEP_NT))
+    def _file(self):
+        """Remember what the last episode left behind, now that nothing more can change what it was."""
+        f = self._from
+        e = self._from_empty
+        if self._reach(f) <= _LEAST_STEP_NT + self._noise or self._score < 0:
+            return
+        if self._score < _CAR_UT3 // 4:
+            # A neighbour: all places lie beside it now.
+            self._plateaus.shift(-f[0], -f[1], -f[2])
+        elif self._from_held == FREE:
+            self._plateaus.keep(f[0], f[1], f[2], self._from_proof)
         else:
-            self.confidence = max(50, 99 - strength * 50 // (2 * _STEP_NT))
-        return changed
+            if self._score >= _CAR_UT3:
+                self._plateaus.keep(f[0], f[1], f[2], 1)
+            if self._held == OCCUPIED:
+                # The empty field was either carried along or not: remember the other one too.
+                if self._score >= 8 * _CAR_UT3:
+                    self._plateaus.keep(e[0] - f[0], e[1] - f[1], e[2] - f[2], self._from_proof)
+                else:
+                    self._plateaus.keep(e[0], e[1], e[2], self._from_proof)
+
+    def _drop_anchor(self, x, y, z):
+        self._anchor[0] = x
+        self._anchor[1] = y
+        self._anchor[2] = z
+        self._anchor_n = 1
+        self._anchor_ms = 0
+
+    def _stir(self, dt_ms, x, y, z):
+        self._episode_ms = min(self._episode_ms + dt_ms, _LONGEST_MS)
+        self._sparse_ms = max(self._sparse_ms, dt_ms)
+        self._measure(x, y, z)
+        anchor = self._anchor
+        n = self._anchor_n
+        off = self._line.reach(
+            clip_nt(x - anchor[0] // n), clip_nt(y - anchor[1] // n), clip_nt(z - anchor[2] // n)
+        )
+        band = max(_ACTIVE_NT, 7 * self._noise >> 1)
+        if off > band + band * (self._episode_ms // 1000) // _WIDEN_S:
+            self._drop_anchor(x, y, z)
+            self._moves = min(self._moves + 1, 255)
+            self._moving_ms = self._episode_ms
+            return
+        if self._episode_ms > dt_ms:
+            self._anchor_ms += dt_ms
+            if n < 64:
+                anchor[0] += x
+                anchor[1] += y
+                anchor[2] += z
+                self._anchor_n += 1
+        patience = max(0, self._unrest - _CALM_NT) * _UNREST_MS_PER_NT
+        if self._anchor_n >= 2 and self._anchor_ms >= _SETTLE_MS + patience:
+            self._settle()
+
+    def _measure(self, x, y, z):
+        rest = self._rest
+        x = clip_nt(x - (rest[0] >> FINE)) - self._from[0]
+        y = clip_nt(y - (rest[1] >> FINE)) - self._from[1]
+        z = clip_nt(z - (rest[2] >> FINE)) - self._from[2]
+        at = self._peak_at
+        self._bend = max(self._bend, across(x, y, z, at[0], at[1], at[2]))
+        self._peak = max(self._peak, self._line.reach(x, y, z))
+        if length(x, y, z) > length(at[0], at[1], at[2]):
+            at[0] = x
+            at[1] = y
+            at[2] = z
+
+    def _settle(self):
+        self.busy = False
+        n = self._anchor_n
+        rest = self._rest
+        anchor = self._anchor
+        x = clip_nt(anchor[0] // n - (rest[0] >> FINE))
+        y = clip_nt(anchor[1] // n - (rest[1] >> FINE))
+        z = clip_nt(anchor[2] // n - (rest[2] >> FINE))
+        self._move(0, x)
+        self._move(1, y)
+        self._move(2, z)
+        self._plateaus.shift(x, y, z)
+        self._rest_n = min(n, 32)
+        self._rest_ms = 0
+        self._judge()
+
+    def _move(self, i, by):
+        self._rest[i] += by << FINE
+        self._fast[i] = self._rest[i]
+        self._from[i] -= by
+        self._from_empty[i] -= by
+
+    def _reach(self, vector):
+        return self._line.reach(vector[0], vector[1], vector[2])
+
+    def _judge(self):
+        f = self._from
+        e = self._from_empty
+        step = self._reach(f)
+        score = self._score = self._weigh(step)
+        clear = step > _LEAST_STEP_NT + self._noise
+        if not clear:
+            self._keep_state()
+            return
+        proof = self._from_proof
+        here = self._plateaus.find(0, 0, 0, min(NEAR_NT, step // 3))
+        again = self._plateaus.seen[here] + 1 if here >= 0 and score >= _CAR_UT3 else 0
+        if self._from_held == FREE:
+            if score < _CAR_UT3:
+                self._keep_state()
+            elif again > proof:
+                self._proof = min(again, _MOST_PROOF)
+                self._free()
+            else:
+                self._proof = proof
+                self._occupy(f[0], f[1], f[2])
+            return
+        if self._is_empty_again(step, score):
+            self._proof = min(proof + 1, _MOST_PROOF)
+            self._free()
+        elif again > proof:
+            self._proof = min(again, _MOST_PROOF)
+            self._free()
+        elif score >= 8 * _CAR_UT3:
+            self._occupy(e[0], e[1], e[2])
+        else:
+            self._keep_state()
+
+    def _is_empty_again(self, step, score):
+        f = self._from
+        e = self._from_empty
+        away = self._reach(e)
+        stood = self._line.reach(f[0] - e[0], f[1] - e[1], f[2] - e[2])
+        if away >= step:
+            return False
+        if away < stood * _SURELY_PERCENT // 100:
+            return True
+        near = min(max(_NEAR_LEAST_NT, stood * _NEAR_PERCENT // 100), _NEAR_MOST_NT)
+        return away < near and score >= _CAR_UT3 // 4
+
+    def _keep_state(self):
+        """The episode was no car of this bay: the empty field went along with it."""
+        f = self._from
+        e = self._from_empty
+        self._proof = self._from_proof
+        self._held = self._from_held
+        if self._held == FREE:
+            self._free()
+        else:
+            self._occupy(e[0] - f[0], e[1] - f[1], e[2] - f[2])
+        peak = length(self._peak_at[0], self._peak_at[1], self._peak_at[2])
+        if self._reach(f) < 4000:
+            self._unrest += (min(self._peak, _MOST_NT) - self._unrest) // 8
+        if self._bend * 10 < peak and peak > 1000 + 3 * self._noise:
+            self._line.learn(self._peak_at[0], self._peak_at[1], self._peak_at[2])
+
+    def _free(self):
+        self._held = FREE
+        self._empty[0] = self._empty[1] = self._empty[2] = 0
+        self.confidence = 90
+
+    def _occupy(self, x, y, z):
+        self._held = OCCUPIED
+        self._empty[0] = x
+        self._empty[1] = y
+        self._empty[2] = z
+        self.confidence = 90
+
+    def _weigh(self, step):
+        bend = max(0, self._bend - 2 * self._noise)
+        if self._moves < _FEW_MOVES and self._sparse_ms > _SPARSE_MS:
+            bend = max(bend, _UNSEEN_BEND_NT)
+        return (
+            (min(step, _MOST_NT) >> 6)
+            * (min(self._peak, _MOST_NT) >> 6)
+            * (min(bend, _MOST_NT) >> 6)
+            // _ONE_UT3
+        )
 
     def dumps(self):
-        """Return all that must be remembered, less than 256 bytes."""
-        record = struct.pack(
-            "<BBBBI3i3i3i3iiii",
+        """Return all that must be remembered, 242 bytes."""
+        record = bytearray(_SIZE)
+        flags = self.state | self._held << 2 | self._from_held << 4 | self.busy << 6 | self._started << 7
+        small = (
             _VERSION,
-            self.state,
+            flags,
             self.confidence,
-            self.busy,
-            self._noise,
-            *self._fast,
-            *self._plateau,
-            *self._base,
-            *self._arrival,
-            self._quiet_ms,
-            self._episode_ms,
-            self._peak,
+            self._proof,
+            self._from_proof,
+            self._rest_n,
+            self._anchor_n,
+            self._moves,
         )
-        return record + struct.pack("<I", binascii.crc32(record) & 0xFFFFFFFF)
+        vectors = [v for vector in self._vectors() for v in vector]
+        scalars = (
+            self._noise,
+            self._score,
+            self._anchor_ms,
+            self._rest_ms,
+            self._episode_ms,
+            self._moving_ms,
+            self._sparse_ms,
+            self._peak,
+            self._bend,
+            self._unrest,
+            self._same_ms,
+        )
+        line = self._line
+        struct.pack_into(
+            _LAYOUT, record, 0, *small, *vectors, *scalars, line.x, line.y, line.z, line.seen, self._same_n
+        )
+        self._plateaus.pack_into(record, _PLACES_AT)
+        struct.pack_into("<I", record, _SIZE - 4, binascii.crc32(record[:-4]) & 0xFFFFFFFF)
+        return bytes(record)
 
     def _restore(self, saved):
-        size = 4 + 4 + 48 + 12
-        if len(saved) != size + 4 or saved[0] != _VERSION:
+        if len(saved) != _SIZE or saved[0] != _VERSION:
             return
-        if struct.unpack("<I", saved[size:])[0] != binascii.crc32(saved[:size]) & 0xFFFFFFFF:
+        if struct.unpack_from("<I", saved, _SIZE - 4)[0] != binascii.crc32(saved[:-4]) & 0xFFFFFFFF:
             return
-        fields = struct.unpack("<BBBBI3i3i3i3iiii", saved[:size])
-        self.state, self.confidence, busy, self._noise = fields[1:5]
-        self.busy = bool(busy)
-        self._fast = list(fields[5:8])
-        self._plateau = list(fields[8:11])
-        self._base = list(fields[11:14])
-        self._arrival = list(fields[14:17])
-        self._quiet_ms, self._episode_ms, self._peak = fields[17:20]
-        self._started = True
+        f = struct.unpack_from(_LAYOUT, saved, 0)
+        flags = f[1]
+        self.state, self._held, self._from_held = flags & 3, flags >> 2 & 3, flags >> 4 & 3
+        self.busy, self._started = bool(flags & 64), bool(flags & 128)
+        self.confidence, self._proof, self._from_proof, self._rest_n, self._anchor_n, self._moves = f[2:8]
+        at = 8
+        for vector in self._vectors():
+            vector[0], vector[1], vector[2] = f[at : at + 3]
+            at += 3
+        self._noise, self._score, self._anchor_ms, self._rest_ms, self._episode_ms = f[at : at + 5]
+        self._moving_ms, self._sparse_ms, self._peak, self._bend, self._unrest, self._same_ms = f[
+            at + 5 : at + 11
+        ]
+        line = self._line
+        line.x, line.y, line.z, line.seen, self._same_n = f[at + 11 :]
+        self._plateaus.unpack_from(saved, _PLACES_AT)
 
-
-def _norm_of(a, b):
-    return _norm(a[0] - b[0], a[1] - b[1], a[2] - b[2])
-
-
-def _norm(x, y, z):
-    # The length of a vector by Newton's square root, scaled so that no square passes 2^30.
-    x, y, z = abs(x), abs(y), abs(z)
-    shift = 0
-    while max(x, y, z) > 16383:
-        x, y, z, shift = x >> 1, y >> 1, z >> 1, shift + 1
-    square = x * x + y * y + z * z
-    if square == 0:
-        return 0
-    root = max(x, y, z)
-    for _ in range(4):
-        root = (root + square // root) >> 1
-    return root << shift
+    def _vectors(self):
+        return (
+            self._fast,
+            self._rest,
+            self._empty,
+            self._from,
+            self._from_empty,
+            self._anchor,
+            self._peak_at,
+            self._last,
+        )

@@ -1,0 +1,72 @@
+"""Lengths of field vectors in nanotesla, in integers that stay below 2^30: a 32-bit board allocates nothing for them."""
+
+try:
+    from micropython import const
+except ImportError:  # CPython
+
+    def const(value):
+        return value
+
+
+FINE = const(6)  # averages are kept in 1/64 nT, so that slow drift is not lost in rounding
+_LARGEST_NT = const(1000000)
+_HALF_NT = const(23000)
+
+
+def clip_nt(value):
+    """Return `value`, no farther from zero than 1 mT."""
+    if value > _LARGEST_NT:
+        return _LARGEST_NT
+    return -_LARGEST_NT if value < -_LARGEST_NT else value
+
+
+def share(dt_ms, time_ms):
+    """Return how much of the way, of 16384, an average of `time_ms` goes in `dt_ms` towards what it averages."""
+    return (dt_ms << 10) // (dt_ms + time_ms >> 4) if dt_ms < 1 << 19 else 16384
+
+
+def toward(average, value_nt, weight):
+    """Return `average` (1/64 nT) moved to `value_nt` by `weight` of 16384."""
+    off = clip_nt(value_nt - (average >> FINE))
+    if -_HALF_NT < off < _HALF_NT:
+        return average + (off * weight >> 8)
+    return average + ((off * (weight >> 4)) >> 4)
+
+
+def length(x, y, z):
+    """Return the length of a vector, right to 1/8000 or better."""
+    x, y, z = abs(x), abs(y), abs(z)
+    root = max(x, y, z)
+    shift = 0
+    while root > 16383:
+        root >>= 1
+        shift += 1
+    if not root:
+        return 0
+    x >>= shift
+    y >>= shift
+    z >>= shift
+    square = x * x + y * y + z * z
+    root = (root + square // root) >> 1
+    root = (root + square // root) >> 1
+    root = (root + square // root) >> 1
+    return root << shift
+
+
+def across(x, y, z, u, v, w):
+    """Return how far the shorter of two vectors reaches out of the line of the longer one."""
+    top = max(abs(x), abs(y), abs(z), abs(u), abs(v), abs(w))
+    shift = 0
+    while top > 16383:
+        top >>= 1
+        shift += 1
+    x >>= shift
+    y >>= shift
+    z >>= shift
+    u >>= shift
+    v >>= shift
+    w >>= shift
+    # Each product is below 2^28, their difference below 2^29.
+    area = length(y * w - z * v, z * u - x * w, x * v - y * u)
+    longer = max(length(x, y, z), length(u, v, w))
+    return area // longer << shift if longer else 0
