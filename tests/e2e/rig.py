@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -23,6 +23,8 @@ from derb_tools.demo.upstream import Upstream
 
 EARTH = (29000, -300, 30000)
 CAR = (9000, -4000, 12000)
+PASSING = (-4000, 5000, 3000)
+MANOEUVRE_S = 10
 PING_US_A_MM = 2 * 1_000_000 / 343_420
 
 
@@ -33,22 +35,31 @@ def free_port() -> int:
 
 
 def busy_bay(path: Path, minutes: int = 600, dwell_s: int = 200) -> Path:
-    """A bay with a car that comes and goes every `dwell_s` seconds, at 1 Hz."""
+    """A bay with a car that drives in and out every `dwell_s` seconds, at 1 Hz."""
     count = minutes * 60
     with path.open("wb") as file:
         file.write(b"DERBMAG1" + struct.pack("<II", 1000, count))
         for i in range(count):
-            parked = i // dwell_s % 2
-            file.write(struct.pack("<iiih", *(EARTH[axis] + parked * CAR[axis] for axis in range(3)), 2000))
+            file.write(struct.pack("<iiih", *_field_nt(i, dwell_s), 2000))
     return path
 
 
-def filling_container(path: Path, readings: int = 400) -> Path:
-    """A container that fills and is emptied, a reading a minute with 15 pings."""
+def _field_nt(second: int, dwell_s: int) -> Iterator[int]:
+    """The Earth's field, and the car's: while it moves, its ends and wheels pass over the sensor."""
+    moving = min(second % dwell_s, MANOEUVRE_S) if second >= dwell_s else MANOEUVRE_S
+    parked_now = second // dwell_s % 2
+    share = moving if parked_now else MANOEUVRE_S - moving
+    passing = min(moving, MANOEUVRE_S - moving)
+    for axis in range(3):
+        yield EARTH[axis] + CAR[axis] * share // MANOEUVRE_S + PASSING[axis] * passing
+
+
+def filling_container(path: Path, readings: int = 400, period_ms: int = 60_000, rise_mm: int = 13) -> Path:
+    """A container that rises by `rise_mm` a record and is emptied; 15 pings a record."""
     with path.open("wb") as file:
-        file.write(struct.pack("<8sIHHI", b"DERBECH1", 60_000, 15, 0, readings))
+        file.write(struct.pack("<8sIHHI", b"DERBECH1", period_ms, 15, 0, readings))
         for i in range(readings):
-            echo_us = round((1400 - i * 13 % 1100) * PING_US_A_MM)
+            echo_us = round((1400 - i * rise_mm % 1100) * PING_US_A_MM)
             file.write(struct.pack("<h15i", 2000, *[echo_us] * 15))
     return path
 
