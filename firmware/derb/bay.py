@@ -1,10 +1,12 @@
 """A parking bay: when to sample its field, and what to say about it."""
 
 from derb import frame
+from derb.deadline import Deadline
 from derb.drivers import SensorError
 from derb.parking import Parking
 
 _LEAST_SAMPLES = 2
+_SAMPLE_TIMEOUT_MS = 3000
 _WATCH_NT = 3000  # nine times the noise of a LIS3MDL, less than the change by nearly every car
 
 
@@ -48,9 +50,8 @@ class Bay:
 
     def _sample(self, now_s, deadline, said):
         count = 0
-        episode = deadline.within(self._config.episode_s * 1000)
         while True:
-            x, y, z, temp = self._chip.read(deadline)
+            x, y, z, temp = self._chip.read(Deadline(_SAMPLE_TIMEOUT_MS))
             self._field = (x, y, z)
             now = now_s()
             dt_ms = (
@@ -63,7 +64,7 @@ class Bay:
             if self._detector.step(dt_ms, x, y, z, temp):
                 said.append((frame.PARKING, self._payload(now - self._since_s), True))
                 self._since_s = now
-            if count >= _LEAST_SAMPLES and not self._detector.busy or episode.over():
+            if count >= _LEAST_SAMPLES and not self._detector.busy or deadline.over():
                 return
             self._nap(self._config.sample_ms)
 

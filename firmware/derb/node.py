@@ -51,8 +51,7 @@ class Node:
         self._config = configuration.load(_blob(self._nvs, "cfg", 2048))
         self._key = _blob(self._nvs, "key", frame.KEY_SIZE)
         self._id = machine.unique_id()
-        machine.WDT(timeout=self._config.awake_ms + _WATCHDOG_MARGIN_MS)
-        self._deadline = Deadline(self._config.awake_ms)
+        self._watchdog = machine.WDT(timeout=self._config.awake_ms + _WATCHDOG_MARGIN_MS)
         self._memory = Memory(machine.RTC())
         self._recall()
 
@@ -92,7 +91,7 @@ class Node:
             bus = machine.I2C(
                 0, scl=machine.Pin(config.i2c_scl), sda=machine.Pin(config.i2c_sda), freq=400000
             )
-            return Bay(LIS3MDL(bus), config, saved, machine.lightsleep)
+            return Bay(LIS3MDL(bus), config, saved, self._nap)
         from derb.container import Container
         from derb.drivers.hcsr04 import HCSR04
 
@@ -122,7 +121,12 @@ class Node:
         if self._config.kind != "parking" and now < self._next_sense:
             return []
         self._next_sense = max(self._next_sense, now - self._config.wake_s) + self._config.wake_s
-        return self._sensing.sense(self._clock.now, self._deadline, first)
+        # A car takes its time: what it may take is bounded apart from what the radio may.
+        return self._sensing.sense(self._clock.now, Deadline(self._config.episode_s * 1000), first)
+
+    def _nap(self, ms):
+        machine.lightsleep(ms)
+        self._watchdog.feed()
 
     def _keep(self, said):
         for kind, payload, _ in said:
@@ -147,10 +151,12 @@ class Node:
 
         sender = Sender(self._id, self._key, self._outbox, self._clock, self._log)
         link = MqttLink(Wifi(self._config.ssid, self._config.psk), self._id, self._config)
+        deadline = Deadline(self._config.awake_ms)
+        self._watchdog.feed()
         delivered = False
         try:
-            link.open(self._deadline)
-            delivered = sender.run(link, self._deadline)
+            link.open(deadline)
+            delivered = sender.run(link, deadline)
         except LinkError as e:
             self._log("failed", e)
         link.close()

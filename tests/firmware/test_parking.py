@@ -64,3 +64,39 @@ def test_no_number_is_too_large():
         for field in ((1600000, -1600000, 1600000), (-1600000, 1600000, -1600000), (0, 0, 0)):
             parking.step(dt_ms, field[0], field[1], field[2], 2000)
     assert 0 <= parking.confidence <= 100
+
+
+def _street_field(second):
+    # A car drives in or out in 10 seconds every 200; its ends and wheels pass over the sensor meanwhile.
+    moving = min(second % 200, 10) if second >= 200 else 10
+    share = moving if second // 200 % 2 else 10 - moving
+    passing = min(moving, 10 - moving)
+    wobble = (second * 7919) % 401 - 200
+    peaks = (-4000, 5000, 3000)
+    return tuple(EARTH[i] + CAR[i] * share // 10 + peaks[i] * passing + wobble for i in (0, 1, 2))
+
+
+def test_a_node_that_sleeps_sees_the_same_cars_as_one_that_watches():
+    # As the node does it: two samples a wake, more at 1 Hz while it is busy (90 s at most), then sleep with all forgotten but
+    # `dumps()`, until 100 s are over or an axis has left 3 uT around the last sample.
+    parking, second, last, changes, awake = Parking(), 0, None, [], 0
+    while second < 1400:
+        began, count = second, 0
+        while True:
+            field = _street_field(second)
+            count += 1
+            changed = parking.step(1000 if last is None else (second - last) * 1000, *field, 2000)
+            last = second
+            if changed:
+                changes.append((second // 200, parking.state))
+            if (count >= 2 and not parking.busy) or second - began > 90:
+                break
+            second += 1
+        awake += count
+        parking = Parking(parking.dumps())
+        until = second + 100
+        second += 1
+        while second < until and max(abs(a - b) for a, b in zip(_street_field(second), field)) < 3000:
+            second += 1
+    assert changes == [(i, OCCUPIED if i % 2 else FREE) for i in range(1, 7)], changes
+    assert awake < 250, awake
