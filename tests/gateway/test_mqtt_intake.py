@@ -217,8 +217,9 @@ async def test_a_session_without_a_last_moment_has_no_bound(
 async def test_the_broker_may_die_at_any_time(broker: Mosquitto, path: Path) -> None:
     gateway = await Gateway(path, broker).settled()
     for round_ in range(3):
+        failures = gateway.street.connection.failures
         broker.stop(kill=True)
-        await eventually(lambda round_=round_: gateway.street.connection.failures > round_)  # type: ignore[misc]
+        await eventually(lambda n=failures: gateway.street.connection.failures > n)  # type: ignore[misc]
         broker.start()
         await gateway.up()
         async with aiomqtt.Client("127.0.0.1", broker.port) as client:
