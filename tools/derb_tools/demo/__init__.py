@@ -21,6 +21,7 @@ def demo(
         float, typer.Option(help="How many times faster than real the street lives.", min=1, max=600)
     ] = 60.0,
     keep: Annotated[Path | None, typer.Option(help="Keep the run's files in this new folder.")] = None,
+    picture: Annotated[Path | None, typer.Option(help="Save the last picture of the street as SVG.")] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the summary as one JSON object on stdout.")
     ] = False,
@@ -35,7 +36,9 @@ def demo(
             raise typer.BadParameter(f"{keep} is not empty", param_hint="--keep")
         keep.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="derb-demo-") as temporary:
-        summary = run_demo(keep or Path(temporary), seconds=seconds, seed=seed, speed=speed, console=console)
+        summary = run_demo(
+            keep or Path(temporary), seconds=seconds, seed=seed, speed=speed, console=console, picture=picture
+        )
     typer.echo(json.dumps(asdict(summary)) if as_json else summary_lines(summary))
     if not summary.sound:
         raise typer.Exit(1)

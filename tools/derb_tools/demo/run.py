@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import asdict, dataclass
+from io import StringIO
 from pathlib import Path
 
 from derb_gateway.broker import BrokerProcess
@@ -63,8 +64,11 @@ class Summary:
 class Demo:
     """One run in one folder."""
 
-    def __init__(self, folder: Path, *, seed: int, speed: float, console: Console) -> None:
+    def __init__(
+        self, folder: Path, *, seed: int, speed: float, console: Console, picture: Path | None
+    ) -> None:
         self._folder = folder
+        self._picture = picture
         self._console = console
         self._speed = speed
         self._ports = Ports(*_free_ports(2))
@@ -95,6 +99,7 @@ class Demo:
         async with self._city(), self._gateway() as (gateway, clock):
             self._boards = [self._make_board(node, clock) for node in self._nodes]
             await self._live(clock, seconds, stop)
+            self._save_picture(clock)
             self._console.print("stopping: waiting for every outbox to empty …")
             await asyncio.to_thread(self._drain)
             await self._all_arrived()
@@ -168,22 +173,24 @@ class Demo:
         fleet.stop()
         await running
 
+    def _save_picture(self, clock: StreetClock) -> None:
+        if self._picture:
+            canvas = Console(record=True, width=100, file=StringIO(), force_terminal=True)
+            canvas.print(self._view.render(_unix_ms(clock)))
+            canvas.save_svg(str(self._picture), title="make demo")
+
     async def _show(self, clock: StreetClock) -> None:
         """A live picture on a terminal, a line now and then elsewhere."""
-
-        def now_ms() -> int:
-            return clock.origin_real_ms + clock.now_ms() - clock.origin_ms
-
         if not self._console.is_terminal:
             while True:
                 await asyncio.sleep(_REPORT_S)
                 self._console.print(_line(self._ledger, self._upstream))
         with Live(
-            self._view.render(now_ms()), console=self._console, refresh_per_second=4, screen=False
+            self._view.render(_unix_ms(clock)), console=self._console, refresh_per_second=4, screen=False
         ) as live:
             while True:
                 await asyncio.sleep(_FRAME_S)
-                live.update(self._view.render(now_ms()))
+                live.update(self._view.render(_unix_ms(clock)))
 
     def _woke(self, board: SimBoard, result: WakeResult) -> None:
         node = self._names[board.dir]
@@ -230,12 +237,23 @@ class Demo:
         )
 
 
-def run_demo(folder: Path, *, seconds: float | None, seed: int, speed: float, console: Console) -> Summary:
+def _unix_ms(clock: StreetClock) -> int:
+    return clock.origin_real_ms + clock.now_ms() - clock.origin_ms
+
+
+def run_demo(
+    folder: Path,
+    *,
+    seconds: float | None,
+    seed: int,
+    speed: float,
+    console: Console,
+    picture: Path | None = None,
+) -> Summary:
     """Run a demo in `folder` until Ctrl-C or for so many seconds."""
     logging.getLogger("derb_gateway").addHandler(logging.NullHandler())
-    return asyncio.run(
-        _until_signal(lambda stop: Demo(folder, seed=seed, speed=speed, console=console).run(seconds, stop))
-    )
+    demo = Demo(folder, seed=seed, speed=speed, console=console, picture=picture)
+    return asyncio.run(_until_signal(lambda stop: demo.run(seconds, stop)))
 
 
 async def _until_signal(work: Callable[[asyncio.Event], Awaitable[Summary]]) -> Summary:
