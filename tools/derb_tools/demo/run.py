@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import re
 import signal
 import socket
 import sys
@@ -177,7 +178,9 @@ class Demo:
         if self._picture:
             canvas = Console(record=True, width=100, file=StringIO(), force_terminal=True)
             canvas.print(self._view.render(_unix_ms(clock)))
-            canvas.save_svg(str(self._picture), title="make demo")
+            drawing = canvas.export_svg(title="make demo")
+            # Without the fonts that rich would have a browser fetch: the picture is whole by itself.
+            self._picture.write_text(re.sub(r"@font-face\s*{[^}]*}", "", drawing))
 
     async def _show(self, clock: StreetClock) -> None:
         """A live picture on a terminal, a line now and then elsewhere."""

@@ -21,6 +21,7 @@ CITY_TIME = ZoneInfo("Africa/Casablanca")
 _STATE_STYLE = {"free": "bold green", "occupied": "bold red", "unknown": "yellow"}
 _STATES = ("unknown", "free", "occupied")
 _NEWS = 8
+_ALARMS = {"collected": "the surface fell by {value} mm", "full": "the surface is {value} mm from the sensor"}
 
 
 @dataclass
@@ -83,9 +84,7 @@ class StreetView:
         return Group(*parts)
 
     def _bays(self) -> Table:
-        table = Table(
-            "bay", "node says", "city knows", "sure", "unsent", box=box.SIMPLE_HEAD, title="parking"
-        )
+        table = Table("bay", "node", "city", "sure", "unsent", box=box.SIMPLE_HEAD, title="parking")
         for node in self.nodes:
             if node.kind == "parking":
                 seen = self.seen[node.id]
@@ -156,7 +155,8 @@ def _clock(unix_ms: int) -> str:
 def _headline(place: str, reading: dict[str, Any]) -> Text:
     when = datetime.fromisoformat(reading["observed_at"]).astimezone(CITY_TIME).strftime("%H:%M:%S")
     if reading["kind"] == "alarm":
-        return Text(f"{when}  {place}  {reading['alarm']} ({reading['value']})", style="magenta")
+        words = _ALARMS.get(reading["alarm"], "{value}").format(value=reading["value"])
+        return Text(f"{when}  {place}  {reading['alarm']}: {words}", style="magenta")
     lasted = reading["previous_state_s"]
     before = f" after {lasted // 60} min" if lasted else ""
     return Text(
