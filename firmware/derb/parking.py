@@ -44,7 +44,9 @@ _FORGET_MS = const(1200000)
 # What still moves after so long is taken for noise: the band that counts as still widens by its own width in each.
 _WIDEN_S = const(60)
 # Step x excursion x bend, uT3: neighbours, lorries and trams stay below, cars above.
-_CAR_UT3 = const(32)
+_CAR_UT3 = const(14)
+_MOST_CAR_UT3 = const(64)
+_SURE_UT3 = const(100)
 _MOST_NT = const(16000)
 _ONE_UT3 = const(3815)  # (1000 / 64)^3
 # What the bend is taken for when the samples are too far apart to see it.
@@ -53,7 +55,6 @@ _SPARSE_MS = const(2000)
 _FEW_MOVES = const(4)
 # How near to the empty field is empty: part of what the car had changed, for a neighbour may have moved meanwhile.
 _NEAR_PERCENT = const(45)
-_NEAR_LEAST_NT = const(1500)
 _NEAR_MOST_NT = const(6000)
 _SURELY_PERCENT = const(25)
 
@@ -72,7 +73,7 @@ _STUCK_SAMPLES = const(60)
 _STUCK_MS = const(600000)
 
 _VERSION = const(2)
-_LAYOUT = "<8B24i11i3hBB"
+_LAYOUT = "<8B24i12i3hBB"
 _PLACES_AT = struct.calcsize(_LAYOUT)
 _SIZE = _PLACES_AT + _PLATEAUS_SIZE + 4
 
@@ -100,7 +101,9 @@ class Parking:
         self._from_empty = [0, 0, 0]
         self._from_held = FREE
         self._proof = self._from_proof = 1
+        self._swaps = self._from_swaps = 0
         self._score = 0
+        self._car = _CAR_UT3
         self._anchor = [0, 0, 0]
         self._anchor_n = self._anchor_ms = 0
         self._rest_ms = _LONGEST_MS
@@ -200,9 +203,12 @@ class Parking:
                 self._from_empty[i] = self._empty[i]
             self._from_held = self._held
             self._from_proof = self._proof
+            self._from_swaps = self._swaps
             self._peak = self._bend = self._moves = self._sparse_ms = self._score = 0
             self._peak_at[0] = self._peak_at[1] = self._peak_at[2] = 0
         self._unrest -= self._unrest * (min(self._rest_ms, _FORGET_MS) // 100) // (_FORGET_MS // 100)
+        unrest = self._unrest >> 6
+        self._car = min(max(_CAR_UT3, unrest * unrest * unrest // _ONE_UT3), _MOST_CAR_UT3)
         self._episode_ms = self._moving_ms = 0
         self._drop_anchor(x, y, z)
 
@@ -212,17 +218,17 @@ class Parking:
         e = self._from_empty
         if self._reach(f) <= _LEAST_STEP_NT + self._noise or self._score < 0:
             return
-        if self._score < _CAR_UT3 // 4:
+        if self._score < self._car // 2:
             # A neighbour: all places lie beside it now.
             self._plateaus.shift(-f[0], -f[1], -f[2])
         elif self._from_held == FREE:
             self._plateaus.keep(f[0], f[1], f[2], self._from_proof)
         else:
-            if self._score >= _CAR_UT3:
+            if self._score >= self._car:
                 self._plateaus.keep(f[0], f[1], f[2], 1)
             if self._held == OCCUPIED:
                 # The empty field was either carried along or not: remember the other one too.
-                if self._score >= 8 * _CAR_UT3:
+                if self._score >= _SURE_UT3:
                     self._plateaus.keep(e[0] - f[0], e[1] - f[1], e[2] - f[2], self._from_proof)
                 else:
                     self._plateaus.keep(e[0], e[1], e[2], self._from_proof)
@@ -303,15 +309,15 @@ class Parking:
         e = self._from_empty
         step = self._reach(f)
         score = self._score = self._weigh(step)
-        clear = step > _LEAST_STEP_NT + self._noise
+        clear = step > _LEAST_STEP_NT + self._noise + max(0, self._unrest - _CALM_NT) // 4
         if not clear:
             self._keep_state()
             return
         proof = self._from_proof
         here = self._plateaus.find(0, 0, 0, min(NEAR_NT, step // 3))
-        again = self._plateaus.seen[here] + 1 if here >= 0 and score >= _CAR_UT3 else 0
+        again = self._plateaus.again(here) if here >= 0 and score >= _SURE_UT3 else 0
         if self._from_held == FREE:
-            if score < _CAR_UT3:
+            if score < self._car:
                 self._keep_state()
             elif again > proof:
                 self._proof = min(again, _MOST_PROOF)
@@ -326,8 +332,15 @@ class Parking:
         elif again > proof:
             self._proof = min(again, _MOST_PROOF)
             self._free()
-        elif score >= 8 * _CAR_UT3:
-            self._occupy(e[0], e[1], e[2])
+        elif score >= _SURE_UT3:
+            # Cars seldom follow each other without a gap: after the second time, the field between them was the empty one.
+            if self._from_swaps:
+                self._swaps = 0
+                self._proof = 1
+                self._occupy(f[0], f[1], f[2])
+            else:
+                self._occupy(e[0], e[1], e[2])
+                self._swaps = 1
         else:
             self._keep_state()
 
@@ -340,8 +353,8 @@ class Parking:
             return False
         if away < stood * _SURELY_PERCENT // 100:
             return True
-        near = min(max(_NEAR_LEAST_NT, stood * _NEAR_PERCENT // 100), _NEAR_MOST_NT)
-        return away < near and score >= _CAR_UT3 // 4
+        near = min(self._noise + stood * _NEAR_PERCENT // 100, _NEAR_MOST_NT)
+        return away < near and score >= self._car // 4
 
     def _keep_state(self):
         """The episode was no car of this bay: the empty field went along with it."""
@@ -349,6 +362,7 @@ class Parking:
         e = self._from_empty
         self._proof = self._from_proof
         self._held = self._from_held
+        self._swaps = self._from_swaps
         if self._held == FREE:
             self._free()
         else:
@@ -356,11 +370,12 @@ class Parking:
         peak = length(self._peak_at[0], self._peak_at[1], self._peak_at[2])
         if self._reach(f) < 4000:
             self._unrest += (min(self._peak, _MOST_NT) - self._unrest) // 8
-        if self._bend * 10 < peak and peak > 1000 + 3 * self._noise:
+        if self._bend * 10 < peak and peak > 3000 + 3 * self._noise:
             self._line.learn(self._peak_at[0], self._peak_at[1], self._peak_at[2])
 
     def _free(self):
         self._held = FREE
+        self._swaps = 0
         self._empty[0] = self._empty[1] = self._empty[2] = 0
         self.confidence = 90
 
@@ -390,8 +405,8 @@ class Parking:
             _VERSION,
             flags,
             self.confidence,
-            self._proof,
-            self._from_proof,
+            self._proof | self._swaps << 7,
+            self._from_proof | self._from_swaps << 7,
             self._rest_n,
             self._anchor_n,
             self._moves,
@@ -400,6 +415,7 @@ class Parking:
         scalars = (
             self._noise,
             self._score,
+            self._car,
             self._anchor_ms,
             self._rest_ms,
             self._episode_ms,
@@ -427,17 +443,19 @@ class Parking:
         flags = f[1]
         self.state, self._held, self._from_held = flags & 3, flags >> 2 & 3, flags >> 4 & 3
         self.busy, self._started = bool(flags & 64), bool(flags & 128)
-        self.confidence, self._proof, self._from_proof, self._rest_n, self._anchor_n, self._moves = f[2:8]
+        self.confidence, proof, from_proof, self._rest_n, self._anchor_n, self._moves = f[2:8]
+        self._proof, self._swaps = proof & 127, proof >> 7
+        self._from_proof, self._from_swaps = from_proof & 127, from_proof >> 7
         at = 8
         for vector in self._vectors():
             vector[0], vector[1], vector[2] = f[at : at + 3]
             at += 3
-        self._noise, self._score, self._anchor_ms, self._rest_ms, self._episode_ms = f[at : at + 5]
+        self._noise, self._score, self._car, self._anchor_ms, self._rest_ms, self._episode_ms = f[at : at + 6]
         self._moving_ms, self._sparse_ms, self._peak, self._bend, self._unrest, self._same_ms = f[
             at + 5 : at + 11
         ]
         line = self._line
-        line.x, line.y, line.z, line.seen, self._same_n = f[at + 11 :]
+        line.x, line.y, line.z, line.seen, self._same_n = f[at + 12 :]
         self._plateaus.unpack_from(saved, _PLACES_AT)
 
     def _vectors(self):

@@ -68,6 +68,10 @@ class Plateaus:
         self._at[3 * k + 1] = _held(y + 8 >> _SHIFT)
         self._at[3 * k + 2] = _held(z + 8 >> _SHIFT)
 
+    def again(self, k):
+        """Return how often the place was come back to, counting now if it was left lately."""
+        return self.seen[k] + (1 if self._age[k] <= 3 else 0)
+
     def _least(self):
         least, found = 1 << 20, 0
         for k in range(_COUNT):
