@@ -73,9 +73,16 @@ _STUCK_SAMPLES = const(60)
 _STUCK_MS = const(600000)
 
 _VERSION = const(2)
-_LAYOUT = "<8B24i12i3hBB"
-_PLACES_AT = struct.calcsize(_LAYOUT)
-_SIZE = _PLACES_AT + _PLATEAUS_SIZE + 4
+_BYTES = (
+    "state", "confidence", "busy", "_started", "_held", "_from_held", "_proof", "_from_proof", "_swaps", "_from_swaps",
+    "_rest_n", "_anchor_n", "_moves", "_same_n",
+)  # fmt: skip
+_NUMBERS = (
+    "_noise", "_score", "_car", "_anchor_ms", "_rest_ms", "_episode_ms", "_moving_ms", "_sparse_ms", "_peak", "_bend",
+    "_unrest", "_same_ms",
+)  # fmt: skip
+_VECTORS = ("_fast", "_rest", "_empty", "_from", "_from_empty", "_anchor", "_peak_at", "_last")
+_SIZE = 1 + len(_BYTES) + 4 * len(_NUMBERS) + 12 * len(_VECTORS) + 7 + _PLATEAUS_SIZE + 4
 
 
 class Parking:
@@ -398,39 +405,22 @@ class Parking:
         )
 
     def dumps(self):
-        """Return all that must be remembered, 242 bytes."""
+        """Return all that must be remembered, 234 bytes."""
         record = bytearray(_SIZE)
-        flags = self.state | self._held << 2 | self._from_held << 4 | self.busy << 6 | self._started << 7
-        small = (
-            _VERSION,
-            flags,
-            self.confidence,
-            self._proof | self._swaps << 7,
-            self._from_proof | self._from_swaps << 7,
-            self._rest_n,
-            self._anchor_n,
-            self._moves,
-        )
-        vectors = [v for vector in self._vectors() for v in vector]
-        scalars = (
-            self._noise,
-            self._score,
-            self._car,
-            self._anchor_ms,
-            self._rest_ms,
-            self._episode_ms,
-            self._moving_ms,
-            self._sparse_ms,
-            self._peak,
-            self._bend,
-            self._unrest,
-            self._same_ms,
-        )
+        record[0] = _VERSION
+        at = 1
+        for name in _BYTES:
+            record[at] = getattr(self, name)
+            at += 1
+        for name in _NUMBERS:
+            struct.pack_into("<i", record, at, getattr(self, name))
+            at += 4
+        for name in _VECTORS:
+            struct.pack_into("<iii", record, at, *getattr(self, name))
+            at += 12
         line = self._line
-        struct.pack_into(
-            _LAYOUT, record, 0, *small, *vectors, *scalars, line.x, line.y, line.z, line.seen, self._same_n
-        )
-        self._plateaus.pack_into(record, _PLACES_AT)
+        struct.pack_into("<hhhB", record, at, line.x, line.y, line.z, line.seen)
+        self._plateaus.pack_into(record, at + 7)
         struct.pack_into("<I", record, _SIZE - 4, binascii.crc32(record[:-4]) & 0xFFFFFFFF)
         return bytes(record)
 
@@ -439,33 +429,18 @@ class Parking:
             return
         if struct.unpack_from("<I", saved, _SIZE - 4)[0] != binascii.crc32(saved[:-4]) & 0xFFFFFFFF:
             return
-        f = struct.unpack_from(_LAYOUT, saved, 0)
-        flags = f[1]
-        self.state, self._held, self._from_held = flags & 3, flags >> 2 & 3, flags >> 4 & 3
-        self.busy, self._started = bool(flags & 64), bool(flags & 128)
-        self.confidence, proof, from_proof, self._rest_n, self._anchor_n, self._moves = f[2:8]
-        self._proof, self._swaps = proof & 127, proof >> 7
-        self._from_proof, self._from_swaps = from_proof & 127, from_proof >> 7
-        at = 8
-        for vector in self._vectors():
-            vector[0], vector[1], vector[2] = f[at : at + 3]
-            at += 3
-        self._noise, self._score, self._car, self._anchor_ms, self._rest_ms, self._episode_ms = f[at : at + 6]
-        self._moving_ms, self._sparse_ms, self._peak, self._bend, self._unrest, self._same_ms = f[
-            at + 5 : at + 11
-        ]
+        at = 1
+        for name in _BYTES:
+            setattr(self, name, saved[at])
+            at += 1
+        self.busy = bool(self.busy)
+        for name in _NUMBERS:
+            setattr(self, name, struct.unpack_from("<i", saved, at)[0])
+            at += 4
+        for name in _VECTORS:
+            vector = getattr(self, name)
+            vector[0], vector[1], vector[2] = struct.unpack_from("<iii", saved, at)
+            at += 12
         line = self._line
-        line.x, line.y, line.z, line.seen, self._same_n = f[at + 12 :]
-        self._plateaus.unpack_from(saved, _PLACES_AT)
-
-    def _vectors(self):
-        return (
-            self._fast,
-            self._rest,
-            self._empty,
-            self._from,
-            self._from_empty,
-            self._anchor,
-            self._peak_at,
-            self._last,
-        )
+        line.x, line.y, line.z, line.seen = struct.unpack_from("<hhhB", saved, at)
+        self._plateaus.unpack_from(saved, at + 7)
