@@ -16,3 +16,7 @@ class Deadline:
     def over(self):
         """Return whether the time is up."""
         return self.left() == 0
+
+    def within(self, ms):
+        """Return a deadline of at most `ms` from now that does not end after this one."""
+        return Deadline(min(ms, self.left()))
