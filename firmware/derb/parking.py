@@ -41,6 +41,10 @@ _JOIN_MS = const(8000)
 _CALM_NT = const(3000)
 _UNREST_MS_PER_NT = const(3)
 _FORGET_MS = const(1200000)
+# 1/16 dB: half the least loss under a car; so many uplinks before the radio may speak, and be believed.
+_RADIO_CAR = const(96)
+_RADIO_LEAST = const(6)
+_RADIO_MOST = const(12)
 # What still moves after so long is taken for noise: the band that counts as still widens by its own width in each.
 _WIDEN_S = const(60)
 # Step x excursion x bend, uT3: neighbours, lorries and trams stay below, cars above.
@@ -75,11 +79,11 @@ _STUCK_MS = const(600000)
 _VERSION = const(2)
 _BYTES = (
     "state", "confidence", "busy", "_started", "_held", "_from_held", "_proof", "_from_proof", "_swaps", "_from_swaps",
-    "_rest_n", "_anchor_n", "_moves", "_same_n",
+    "_rest_n", "_anchor_n", "_moves", "_same_n", "_sure", "_radio_n",
 )  # fmt: skip
 _NUMBERS = (
-    "_noise", "_score", "_car", "_anchor_ms", "_rest_ms", "_episode_ms", "_moving_ms", "_sparse_ms", "_peak", "_bend",
-    "_unrest", "_same_ms",
+    "_noise", "_score", "_car", "_anchor_ms", "_rest_ms", "_episode_ms", "_sparse_ms", "_peak", "_bend",
+    "_unrest", "_same_ms", "_radio_free", "_radio_mean", "_radio_last",
 )  # fmt: skip
 _VECTORS = ("_fast", "_rest", "_empty", "_from", "_from_empty", "_anchor", "_peak_at", "_last")
 _SIZE = 1 + len(_BYTES) + 4 * len(_NUMBERS) + 12 * len(_VECTORS) + 7 + _PLATEAUS_SIZE + 4
@@ -94,6 +98,7 @@ class Parking:
         self.confidence = 50
         self.busy = False
         self._held = FREE
+        self._sure = 50
         self._started = False
         self._noise = _FIRST_NOISE_NT
         self._line = FixedLine()
@@ -114,12 +119,14 @@ class Parking:
         self._anchor = [0, 0, 0]
         self._anchor_n = self._anchor_ms = 0
         self._rest_ms = _LONGEST_MS
-        self._episode_ms = self._moving_ms = self._sparse_ms = 0
+        self._episode_ms = self._sparse_ms = 0
         self._moves = self._peak = self._bend = 0
         self._peak_at = [0, 0, 0]
         self._unrest = 0
         self._last = [0, 0, 0]
         self._same_n = self._same_ms = 0
+        # 1/16 dBm; 0 is not known yet.
+        self._radio_free = self._radio_mean = self._radio_last = self._radio_n = 0
         if saved is not None:
             self._restore(saved)
 
@@ -132,9 +139,13 @@ class Parking:
             if not self._started:
                 self._begin(x_nt, y_nt, z_nt)
             self._take(dt_ms, x_nt, y_nt, z_nt)
+            if rssi_dbm is not None and not self.busy and rssi_dbm != self._radio_last:
+                self._hear(rssi_dbm)
         self.state = self._held
+        self.confidence = self._sure
         if self._same_n >= _STUCK_SAMPLES and self._same_ms >= (_BLIND_MS if saturated else _STUCK_MS):
             self.state = UNKNOWN
+            self.confidence = 0
         return self.state != before
 
     def _news(self, dt_ms, saturated, x, y, z):
@@ -216,7 +227,7 @@ class Parking:
         self._unrest -= self._unrest * (min(self._rest_ms, _FORGET_MS) // 100) // (_FORGET_MS // 100)
         unrest = self._unrest >> 6
         self._car = min(max(_CAR_UT3, unrest * unrest * unrest // _ONE_UT3), _MOST_CAR_UT3)
-        self._episode_ms = self._moving_ms = 0
+        self._episode_ms = 0
         self._drop_anchor(x, y, z)
 
     def _file(self):
@@ -260,7 +271,6 @@ class Parking:
         if off > band + band * (self._episode_ms // 1000) // _WIDEN_S:
             self._drop_anchor(x, y, z)
             self._moves = min(self._moves + 1, 255)
-            self._moving_ms = self._episode_ms
             return
         if self._episode_ms > dt_ms:
             self._anchor_ms += dt_ms
@@ -320,6 +330,7 @@ class Parking:
         if not clear:
             self._keep_state()
             return
+        self._radio_n = 0
         proof = self._from_proof
         here = self._plateaus.find(0, 0, 0, min(NEAR_NT, step // 3))
         again = self._plateaus.again(here) if here >= 0 and score >= _SURE_UT3 else 0
@@ -384,14 +395,45 @@ class Parking:
         self._held = FREE
         self._swaps = 0
         self._empty[0] = self._empty[1] = self._empty[2] = 0
-        self.confidence = 90
 
     def _occupy(self, x, y, z):
         self._held = OCCUPIED
         self._empty[0] = x
         self._empty[1] = y
         self._empty[2] = z
-        self.confidence = 90
+
+    def _is_open(self):
+        return self._score < _SURE_UT3 or self._held == self._from_held
+
+    def _hear(self, rssi_dbm):
+        """A car over the antenna takes 10 to 15 dB; fading is 4 dB an uplink. The radio speaks when the field hardly did."""
+        self._radio_last = rssi_dbm
+        n = self._radio_n = min(self._radio_n + 1, _RADIO_MOST)
+        if n == 1:
+            # It may have been sent before the field came to rest.
+            return
+        self._radio_mean += ((rssi_dbm << 4) - self._radio_mean) // (n - 1)
+        if n < _RADIO_LEAST:
+            return
+        if not self._radio_free:
+            if n == _RADIO_MOST and self._held == FREE:
+                self._radio_free = self._radio_mean
+            return
+        louder = self._radio_mean - self._radio_free
+        if self._held == FREE:
+            if (
+                louder < -_RADIO_CAR
+                and self._is_open()
+                and self._reach(self._from) > _LEAST_STEP_NT + self._noise
+            ):
+                self._score = _SURE_UT3
+                self._occupy(self._from[0], self._from[1], self._from[2])
+            elif n == _RADIO_MOST and self._from_held == OCCUPIED and self._score >= _SURE_UT3:
+                self._radio_free += louder // _RADIO_MOST
+        elif louder > _RADIO_CAR:
+            # What was taken for empty at first was not.
+            self._radio_free = self._radio_mean
+            self._free()
 
     def _weigh(self, step):
         bend = max(0, self._bend - 2 * self._noise)

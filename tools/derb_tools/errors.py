@@ -3,6 +3,7 @@
 ToolError               the words say what is wrong and what to do: stop
 ├── PartMissing         something that must be installed or fetched is not there
 ├── RecordingError      a recording cannot be read; names file, line and column
+├── BoardFileError      board files are wrong or not there; one line for each mistake
 ├── FirmwareFailed      the firmware's own code raised where it must not
 └── FrameRefused        a frame is not what it should be
 """
@@ -18,6 +19,14 @@ class PartMissing(ToolError):
 
 class RecordingError(ToolError):
     """A recording cannot be read."""
+
+
+class BoardFileError(ToolError):
+    """Board files are wrong or not there; `problems` has one line for each mistake."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
 
 
 class FirmwareFailed(ToolError):
