@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from derb_tools.demo.run import run_demo, summary_lines
+from derb_tools.demo.run import Engine, run_demo, summary_lines
 
 
 def demo(
@@ -22,6 +22,7 @@ def demo(
     ] = 60.0,
     keep: Annotated[Path | None, typer.Option(help="Keep the run's files in this new folder.")] = None,
     picture: Annotated[Path | None, typer.Option(help="Save the last picture of the street as SVG.")] = None,
+    broker: Annotated[Engine, typer.Option(help="auto: Mosquitto where there is one, else amqtt.")] = "auto",
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the summary as one JSON object on stdout.")
     ] = False,
@@ -37,7 +38,13 @@ def demo(
         keep.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="derb-demo-") as temporary:
         summary = run_demo(
-            keep or Path(temporary), seconds=seconds, seed=seed, speed=speed, console=console, picture=picture
+            keep or Path(temporary),
+            seconds=seconds,
+            seed=seed,
+            speed=speed,
+            console=console,
+            picture=picture,
+            engine=broker,
         )
     typer.echo(json.dumps(asdict(summary)) if as_json else summary_lines(summary))
     if not summary.sound:

@@ -93,7 +93,7 @@ name = "city"
 host = "127.0.0.1"
 port = {ports.city}
 username = "gateway"
-batch_size = 100
+{protocol}batch_size = 100
 batch_age_s = 0.5
 retry_max_s = 2.0
 

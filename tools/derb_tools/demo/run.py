@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import asdict, dataclass
 from io import StringIO
 from pathlib import Path
+from typing import Literal
 
 from derb_gateway.broker import BrokerProcess
 from derb_gateway.config import BrokerSettings
@@ -30,9 +31,10 @@ from derb_tools.demo.upstream import Upstream
 from derb_tools.demo.view import StreetView
 from derb_tools.errors import ToolError
 
+Engine = Literal["auto", "mosquitto", "amqtt"]
 SITE, ZONE = "casablanca-maarif", "maarif"
 AMQTT_WARNING = (
-    "No Mosquitto on this machine: amqtt stands in. It loses what it acknowledged when it restarts;"
+    "amqtt stands in for Mosquitto. It loses what it acknowledged when it restarts;"
     " the receipts heal that."
 )
 _FRAME_S = 0.25
@@ -66,7 +68,7 @@ class Demo:
     """One run in one folder."""
 
     def __init__(
-        self, folder: Path, *, seed: int, speed: float, console: Console, picture: Path | None
+        self, folder: Path, *, seed: int, speed: float, console: Console, picture: Path | None, engine: Engine
     ) -> None:
         self._folder = folder
         self._picture = picture
@@ -77,7 +79,9 @@ class Demo:
         self._ledger = Ledger(node.id for node in self._nodes)
         self._names: dict[Path, str] = {}
         self._crashes: list[str] = []
-        city = BrokerSettings(port=self._ports.city, directory=folder / "city-broker", manage=True)
+        city = BrokerSettings(
+            port=self._ports.city, directory=folder / "city-broker", manage=True, engine=engine
+        )
         self._city_broker = BrokerProcess(city)
         self._engine = self._city_broker.engine
         self._config = write_site(
@@ -252,10 +256,11 @@ def run_demo(
     speed: float,
     console: Console,
     picture: Path | None = None,
+    engine: Engine = "auto",
 ) -> Summary:
     """Run a demo in `folder` until Ctrl-C or for so many seconds."""
     logging.getLogger("derb_gateway").addHandler(logging.NullHandler())
-    demo = Demo(folder, seed=seed, speed=speed, console=console, picture=picture)
+    demo = Demo(folder, seed=seed, speed=speed, console=console, picture=picture, engine=engine)
     return asyncio.run(_until_signal(lambda stop: demo.run(seconds, stop)))
 
 
