@@ -1,7 +1,7 @@
 """Board descriptions, one TOML a board: read strictly, every mistake told at once with its file, key and remedy."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,7 +10,7 @@ from derb_gateway.toml_model import Settings, load_toml, nearest
 from pydantic import Field, model_validator
 
 from derb_tools.chips import CHIPS
-from derb_tools.errors import BoardFileError
+from derb_tools.errors import AskedWrong, BoardFileError
 from derb_tools.firmware_files import boards_dir
 from derb_tools.pin_rules import pin_problems
 
@@ -117,11 +117,16 @@ class Board(Settings):
 
 
 def load_board(name: str, folder: Path | None = None) -> Board:
-    """The board whose file is called `name`. Raises BoardFileError; an unknown name comes with the nearest known one."""
+    """The board whose file is called `name`. Raises BoardFileError, or AskedWrong with the nearest name there is."""
     path = (folder or boards_dir()) / f"{name}.toml"
     if not path.is_file():
-        raise BoardFileError([f"there is no board {name!r}{nearest(name, board_names(folder))}"])
+        raise AskedWrong(f"there is no board {name!r}{instead(name, board_names(folder))}")
     return read_board(path)
+
+
+def instead(word: str, known: Sequence[str]) -> str:
+    """`; did you mean "x"?`, or what there is."""
+    return nearest(word, known).replace("; known keys:", "; there are:")
 
 
 def load_boards(folder: Path | None = None) -> dict[str, Board]:

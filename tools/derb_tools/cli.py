@@ -6,6 +6,7 @@ missing says which extra brings them. Exit codes: 0 done, 1 failed, 2 misused.
 
 import importlib
 import importlib.metadata
+import inspect
 import os
 import sys
 from collections.abc import Callable
@@ -35,6 +36,10 @@ SUBCOMMANDS = {
     "decode": Subcommand("derb_tools.decode:decode", "gateway", "Show one frame as JSON, or why it is none."),
     "simulate": Subcommand("derb_tools.street.cli:simulate", "tools", "Make simulated recordings."),
     "score": Subcommand("derb_tools.street.cli:score", "tools", "Measure detection against the truth."),
+    "boards": Subcommand(
+        "derb_tools.boards_command:boards", "tools", "The boards that are known, and one of them explained."
+    ),
+    "energy": Subcommand("derb_tools.energy:energy", "tools", "How long a battery should last, modelled."),
     "load": Subcommand("derb_tools.load:load", "gateway", "A fleet at the wire level, to try a gateway."),
 }
 
@@ -86,7 +91,7 @@ def _mount(app: typer.Typer, name: str, subcommand: Subcommand) -> None:
     found = load(name, subcommand)
     function = found if not isinstance(found, typer.Typer) else _only_command(found)
     if function is not None:
-        app.command(name, help=subcommand.summary)(function)
+        app.command(name, help=inspect.getdoc(function) or subcommand.summary)(function)
     else:
         app.add_typer(found, name=name, help=subcommand.summary, no_args_is_help=True)
 

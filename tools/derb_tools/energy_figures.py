@@ -6,8 +6,9 @@ Charges are what flows from the supply in microcoulomb, currents in microampere 
 from dataclasses import dataclass
 from enum import StrEnum
 
-GLENN20_BOOT = "glenn20/upy-esp32-experiments, OptimisingMicropythonBootTime (PPK2, 5 V USB, MicroPython 1.19)"
-GLENN20_RADIO = "glenn20/upy-esp32-experiments, ESPNowvsWifiEnergyUsage (PPK2, 5 V USB, ESP32 with 15 mA of other parts)"
+# github.com/glenn20/upy-esp32-experiments, measured with a Nordic PPK2 at 5 V USB. Its ESP32 board drew 15 mA besides.
+GLENN20_BOOT = "glenn20 (boot time)"
+GLENN20_RADIO = "glenn20 (radio)"
 
 
 class Basis(StrEnum):
@@ -15,6 +16,7 @@ class Basis(StrEnum):
 
     MEASURED = "measured elsewhere"
     DATA_SHEET = "data sheet"
+    FIRMWARE = "firmware"
     ASSUMED = "assumed"
 
 
@@ -28,35 +30,59 @@ class Figure:
 
 
 FIGURES = {
-    "own_work_ms": Figure(200, Basis.ASSUMED, "import of derb/*.mpy, configuration, outbox, log; not measured on a board"),
-    "frozen_work_ms": Figure(50, Basis.ASSUMED, "the same frozen into the image and run before the file system is mounted"),
-    "sample_ms": Figure(12, Basis.ASSUMED, "one magnetometer sample: two I2C transfers and one step of the detection"),
-    "ping_ms": Figure(70, Basis.DATA_SHEET, "60 ms between pings (HC-SR04 user guide) and 10 ms of echo, awake"),
+    "own_work_ms": Figure(
+        200, Basis.ASSUMED, "import of derb/*.mpy, configuration, outbox, log; not measured on a board"
+    ),
+    "frozen_work_ms": Figure(
+        50, Basis.ASSUMED, "the same frozen into the image and run before the file system is mounted"
+    ),
+    "sample_ms": Figure(
+        12, Basis.ASSUMED, "one magnetometer sample: two I2C transfers and one step of the detection"
+    ),
+    "ping_ms": Figure(
+        70, Basis.FIRMWARE, "60 ms between pings (firmware/derb/drivers/hcsr04.py) and 10 ms of echo, awake"
+    ),
     "car_samples": Figure(
-        20, Basis.ASSUMED, "a car parks or leaves in 8 to 28 s, median 15 s (RDVD recordings), then 3 s of rest; 1 Hz"
+        20,
+        Basis.ASSUMED,
+        "a car parks or leaves in 8 to 28 s, median 15 s (RDVD recordings), then 3 s of rest; 1 Hz",
     ),
     "passer_samples": Figure(8, Basis.ASSUMED, "what drives past is over in 5 s, then 3 s of rest; 1 Hz"),
-    "heartbeat_samples": Figure(2, Basis.DATA_SHEET, "firmware/derb/bay.py: never fewer than two samples a wake"),
-    "wifi_dhcp_uc": Figure(201_000, Basis.MEASURED, f"{GLENN20_RADIO}: 204.3 mC less a boot of 3.32 mC, 1.56 s"),
-    "wifi_fixed_uc": Figure(96_900, Basis.MEASURED, f"{GLENN20_RADIO}: 100.2 mC less a boot of 3.32 mC, 0.66 s"),
-    "mqtt_uc": Figure(8_400, Basis.MEASURED, f"{GLENN20_RADIO}: 108.6 mC with umqtt connect and QoS 0, less 100.2 mC"),
-    "wifi_receipt_uc": Figure(
-        20_000, Basis.ASSUMED, "QoS 1, subscribe and the wait for the receipt: 200 ms of listening at 100 mA (data sheet)"
+    "heartbeat_samples": Figure(
+        2, Basis.FIRMWARE, "firmware/derb/bay.py: never fewer than two samples a wake"
     ),
-    "espnow_uc": Figure(4_360, Basis.MEASURED, f"{GLENN20_RADIO}: 7.68 mC acknowledged, less a boot of 3.32 mC"),
+    "wifi_dhcp_uc": Figure(
+        201_000, Basis.MEASURED, f"{GLENN20_RADIO}: 204.3 mC less a boot of 3.32 mC, 1.56 s"
+    ),
+    "wifi_fixed_uc": Figure(
+        96_900, Basis.MEASURED, f"{GLENN20_RADIO}: 100.2 mC less a boot of 3.32 mC, 0.66 s"
+    ),
+    "mqtt_uc": Figure(
+        8_400, Basis.MEASURED, f"{GLENN20_RADIO}: 108.6 mC with umqtt connect and QoS 0, less 100.2 mC"
+    ),
+    "wifi_receipt_uc": Figure(
+        20_000,
+        Basis.ASSUMED,
+        "QoS 1, subscribe and the wait for the receipt: 200 ms of listening at 100 mA (data sheet)",
+    ),
+    "espnow_uc": Figure(
+        4_360, Basis.MEASURED, f"{GLENN20_RADIO}: 7.68 mC acknowledged, less a boot of 3.32 mC"
+    ),
     "espnow_receipt_uc": Figure(
         10_000, Basis.ASSUMED, "the relay's way to the gateway's disk and back: 100 ms of listening at 100 mA"
     ),
     "wifi_failed_uc": Figure(
         1_800_000, Basis.ASSUMED, "no gateway: awake_ms = 15 s with the radio searching at 120 mA"
     ),
-    "espnow_failed_uc": Figure(12_100, Basis.MEASURED, f"{GLENN20_RADIO}: 15.4 mC with the peer missing, less a boot"),
+    "espnow_failed_uc": Figure(
+        12_100, Basis.MEASURED, f"{GLENN20_RADIO}: 15.4 mC with the peer missing, less a boot"
+    ),
 }
 
 
 @dataclass(frozen=True)
 class ChipFigures:
-    """What one chip draws: a stock MicroPython boot to main.py, a frozen one, awake without radio, in light sleep, in deep sleep."""
+    """What one chip draws: at a stock MicroPython boot, at a frozen one, awake without radio, in light and in deep sleep."""
 
     boot_uc: Figure
     frozen_boot_uc: Figure
@@ -65,13 +91,17 @@ class ChipFigures:
     deep_sleep_ua: Figure
 
 
-_S3_BOOT = Figure(26_500, Basis.MEASURED, f"{GLENN20_BOOT}: 418 ms, image validation skipped as it is by default today")
+_S3_BOOT = Figure(
+    26_500, Basis.MEASURED, f"{GLENN20_BOOT}: 418 ms, image validation skipped as it is by default today"
+)
 _S3_FROZEN = Figure(1_820, Basis.MEASURED, f"{GLENN20_BOOT}: 48.8 ms")
 _STAND_IN = "no figure found for this chip; the ESP32-S3's stands in. "
 
 
 def _sheet(value: float) -> Figure:
-    return Figure(value, Basis.DATA_SHEET, "the chip's data sheet, current consumption; measured boards draw more")
+    return Figure(
+        value, Basis.DATA_SHEET, "the chip's data sheet, current consumption; measured boards draw more"
+    )
 
 
 def _unmeasured(awake_ma: float, light_sleep_ua: float, deep_sleep_ua: float) -> ChipFigures:
@@ -82,10 +112,20 @@ def _unmeasured(awake_ma: float, light_sleep_ua: float, deep_sleep_ua: float) ->
 
 CHIP_FIGURES = {
     "esp32": ChipFigures(
-        Figure(28_000, Basis.ASSUMED, "the ESP32-S3's 26.5 mC with the 1.5 mC more that an ESP32 needed when frozen (glenn20)"),
+        Figure(
+            28_000,
+            Basis.ASSUMED,
+            "the ESP32-S3's 26.5 mC with the 1.5 mC more that an ESP32 needed when frozen (glenn20)",
+        ),
         Figure(3_320, Basis.MEASURED, f"{GLENN20_BOOT}: 70 ms on an ESP32 with 15 mA of other parts"),
-        Figure(40, Basis.MEASURED, "lucidar.me: 42 mA on a FireBeetle, awake and waiting; 40 is the usual figure"),
-        Figure(1_600, Basis.MEASURED, "github.com/grillbaer/esp32-power-consumption-test, EzSBC; the data sheet says 800"),
+        Figure(
+            40, Basis.MEASURED, "lucidar.me: 42 mA on a FireBeetle, awake and waiting; 40 is the usual figure"
+        ),
+        Figure(
+            1_600,
+            Basis.MEASURED,
+            "github.com/grillbaer/esp32-power-consumption-test, EzSBC; the data sheet says 800",
+        ),
         _sheet(10),
     ),
     "esp32s3": ChipFigures(
@@ -181,6 +221,12 @@ CHEMISTRIES = {
             0.01,
             "one D cell: below 1 % a year (Saft, Tadiran). A bobbin cell needs a capacitor for the 550 mA of a transmission",
         ),
-        Chemistry("alkaline", 12_000, 0.70, 0.03, "three D cells in series; about 3 % a year at 20 C, far more in the heat"),
+        Chemistry(
+            "alkaline",
+            12_000,
+            0.70,
+            0.03,
+            "three D cells in series; about 3 % a year at 20 C, far more in the heat",
+        ),
     )
 }

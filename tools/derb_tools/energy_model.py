@@ -81,9 +81,14 @@ class Estimate:
     self_discharge_uc_per_day: float
 
     @property
+    def items(self) -> tuple[Step | Standing, ...]:
+        """All that the node takes."""
+        return (*self.steps, *self.standing)
+
+    @property
     def load_uc_per_day(self) -> float:
         """What the node itself takes."""
-        return sum(item.per_day_uc for item in (*self.steps, *self.standing))
+        return sum(item.per_day_uc for item in self.items)
 
     @property
     def average_ua(self) -> float:
@@ -94,7 +99,7 @@ class Estimate:
         """What one part takes: boot, sense, radio, sleep, sensor standby or self-discharge."""
         if part == "self-discharge":
             return self.self_discharge_uc_per_day
-        return sum(item.per_day_uc for item in (*self.steps, *self.standing) if item.part == part)
+        return sum(item.per_day_uc for item in self.items if item.part == part)
 
 
 PARTS = ("boot", "sense", "radio", "sleep", "sensor standby", "self-discharge")
@@ -105,9 +110,11 @@ def estimate(setup: Setup) -> Estimate:
     steps = (*_boot_steps(setup), *_sense_steps(setup), *_radio_steps(setup))
     standing = (
         Standing("sleep", "deep sleep of the whole board", setup.board_sleep_ua),
-        Standing("sensor standby", f"{setup.sensor.name}, always on", _at_battery(setup, setup.sensor.standby_ua)),
+        Standing(
+            "sensor standby", f"{setup.sensor.name}, always on", _at_battery(setup, setup.sensor.standby_ua)
+        ),
     )
-    load = sum(item.per_day_uc for item in (*steps, *standing))
+    load = sum(step.per_day_uc for step in steps) + sum(current.per_day_uc for current in standing)
     usable_uc = setup.battery_mah * setup.chemistry.usable * UC_PER_MAH
     life_days = battery_days(usable_uc, load, setup.chemistry.loss_per_year)
     lost = max(0.0, usable_uc / life_days - load) if math.isfinite(life_days) else 0.0
@@ -148,7 +155,12 @@ def _boot_steps(setup: Setup) -> Iterator[Step]:
 def _sense_steps(setup: Setup) -> Iterator[Step]:
     if setup.kind == "level":
         current_ma = setup.figures.awake_ma.value + _at_battery(setup, setup.sensor.working_ma)
-        yield Step("sense", f"{setup.pings} pings", setup.pings * _figure("ping_ms") * current_ma, wakes_per_day(setup))
+        yield Step(
+            "sense",
+            f"{setup.pings} pings",
+            setup.pings * _figure("ping_ms") * current_ma,
+            wakes_per_day(setup),
+        )
         return
     sample_uc = _sample_uc(setup)
     for name, samples, per_day in (
@@ -193,7 +205,9 @@ def variants(setup: Setup, mended_sleep_ua: float | None, quiet_sensor: Sensor |
     """What could be changed, in words, each as a setup of its own."""
     found = {
         "wake half as often": replace(setup, every_s=setup.every_s * 2),
-        "freeze the node into the image, run it before the file system is mounted": replace(setup, frozen=True),
+        "freeze the node into the image, run it before the file system is mounted": replace(
+            setup, frozen=True
+        ),
         "lose one send in twenty to a missing gateway": replace(setup, failed_share=0.05),
     }
     if setup.link == "wifi":

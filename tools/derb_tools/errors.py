@@ -3,7 +3,8 @@
 ToolError               the words say what is wrong and what to do: stop
 ├── PartMissing         something that must be installed or fetched is not there
 ├── RecordingError      a recording cannot be read; names file, line and column
-├── BoardFileError      board files are wrong or not there; one line for each mistake
+├── AskedWrong          what was asked for is not there, or does not go together: misuse, exit code 2
+├── BoardFileError      board files are wrong; one line for each mistake
 ├── FirmwareFailed      the firmware's own code raised where it must not
 └── FrameRefused        a frame is not what it should be
 """
@@ -21,8 +22,12 @@ class RecordingError(ToolError):
     """A recording cannot be read."""
 
 
+class AskedWrong(ToolError):
+    """What was asked for is not there, or does not go together."""
+
+
 class BoardFileError(ToolError):
-    """Board files are wrong or not there; `problems` has one line for each mistake."""
+    """Board files are wrong; `problems` has one line for each mistake."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
