@@ -1,0 +1,71 @@
+"""QST QMC5883P, three-axis magnetometer: the QMC5883L's successor, with other registers and scales (data sheet rev C)."""
+
+import struct
+
+from micropython import const
+
+from derb.drivers import FAULT_OVERFLOW
+from derb.drivers.registers import Registers
+
+# Section 9.1, register map.
+_REG_ID = const(0x00)
+_REG_OUT_X_L = const(0x01)
+_REG_STATUS = const(0x09)
+_REG_CTRL_1 = const(0x0A)
+_REG_CTRL_2 = const(0x0B)
+_REG_SIGN = const(0x29)  # not in the map; section 7.1 writes it first of all
+
+_ID = b"\x80"
+_READY = const(0x01)  # cleared by reading the status
+_OVERFLOW = const(0x02)
+_SUSPEND = b"\x00"
+_NORMAL = b"\xc1"  # both filters at their longest, 10 Hz, normal mode
+_SIGN = b"\x06"
+_LONGEST_MS = const(300)  # three conversions
+
+# Range in gauss: (CTRL_2 with set and reset on, nT a count as numerator and denominator).
+# Table 2: 1,000, 2,500, 3,750 and 15,000 LSB a gauss; 1 gauss is 100,000 nT.
+_RANGES = {30: (0x00, 100, 1), 12: (0x04, 40, 1), 8: (0x08, 80, 3), 2: (0x0C, 20, 3)}
+
+ADDRESS = const(0x2C)
+
+
+class QMC5883P:
+    """The chip behind `i2c`; `range_gauss` is 2, 8, 12 or 30. No threshold interrupt; `thermometer()` gives temp_c100."""
+
+    can_watch = False
+
+    def __init__(self, i2c, address=ADDRESS, sleep_ms=None, range_gauss=8, thermometer=None):
+        self._registers = Registers(i2c, address, "QMC5883P", sleep_ms)
+        ctrl_2, self._numerator, self._denominator = _RANGES[range_gauss]
+        self._ctrl_2 = bytes((ctrl_2,))
+        self._thermometer = thermometer
+
+    def start(self):
+        """Bring the chip to regular measurement, or go on with one that is; return whether it had to be set up."""
+        self._registers.identify(_REG_ID, _ID)
+        if bytes(self._registers.read(_REG_CTRL_1, 2)) == _NORMAL + self._ctrl_2:
+            return False
+        # Section 6: from one mode to another only through suspend.
+        self._registers.write(_REG_CTRL_1, _SUSPEND)
+        self._registers.write(_REG_SIGN, _SIGN)
+        self._registers.configure(_REG_CTRL_2, self._ctrl_2)
+        self._registers.configure(_REG_CTRL_1, _NORMAL)
+        return True
+
+    def read(self, deadline):
+        """Return (x_nt, y_nt, z_nt, temp_c100) of the next new sample; SensorError on overflow or when none comes in time."""
+        status = self._registers.wait(_REG_STATUS, _READY, deadline, _LONGEST_MS)
+        x, y, z = struct.unpack("<hhh", self._registers.read(_REG_OUT_X_L, 6))
+        if status & _OVERFLOW:
+            raise self._registers.error(FAULT_OVERFLOW, "is in a field beyond its range")
+        temp_c100 = self._thermometer() if self._thermometer else None
+        return self._nt(x), self._nt(y), self._nt(z), temp_c100
+
+    def stop(self):
+        """Suspend it until `start`."""
+        self._registers.write(_REG_CTRL_1, _SUSPEND)
+
+    def _nt(self, counts):
+        # At most 32,768 * 100: a small int.
+        return counts * self._numerator // self._denominator
