@@ -13,10 +13,12 @@ _WATCH_NT = 3000  # nine times the noise of a LIS3MDL, less than the change by n
 class Bay:
     """Reads the field through `chip` (start, read, watch, moved) and says changes of state; `nap(ms)` sleeps lightly."""
 
-    def __init__(self, chip, config, saved, nap):
+    def __init__(self, chip, config, saved, nap, rssi_dbm=None):
+        """`rssi_dbm`: signal of the last uplink, if there was one."""
         self._chip = chip
         self._config = config
         self._nap = nap
+        self._rssi_dbm = rssi_dbm
         sound = saved is not None and len(saved) > 8
         self._last_s = int.from_bytes(saved[:4], "little") if sound else None
         self._since_s = int.from_bytes(saved[4:8], "little") if sound else None
@@ -61,7 +63,7 @@ class Bay:
             )
             self._last_s = now
             count += 1
-            if self._detector.step(dt_ms, x, y, z, temp):
+            if self._detector.step(dt_ms, x, y, z, temp, self._rssi_dbm):
                 said.append((frame.PARKING, self._payload(now - self._since_s), True))
                 self._since_s = now
             if count >= _LEAST_SAMPLES and not self._detector.busy or deadline.over():

@@ -24,10 +24,10 @@ _CRASH_SLEEP_MS = const(300000)
 _LEAST_SLEEP_MS = const(1000)
 _FIRST_BACKOFF_S = const(60)
 
-# unix_at_zero, time of the last save, next sensing, next sending, next health reading, last awake_ms, flash writes,
-# failures in a row
-_FIXED = "<IIIIIIIB"
-_FIXED_SIZE = const(29)
+# unix_at_zero, last save, next sensing, next sending, next health reading, last awake_ms, flash writes; failures in a
+# row, signal of the last connection or 0
+_FIXED = "<IIIIIIIBb"
+_FIXED_SIZE = const(30)
 
 
 def main():
@@ -59,7 +59,7 @@ class Node:
         record = self._memory.load() or bytes(_FIXED_SIZE + 2)
         fixed = struct.unpack(_FIXED, record[:_FIXED_SIZE])
         unix_at_zero, saved_s, self._next_sense, self._next_send, self._next_health = fixed[:5]
-        self._awake_ms, self._flash_writes, self._failures = fixed[5:]
+        self._awake_ms, self._flash_writes, self._failures, self._rssi_dbm = fixed[5:]
         at = _FIXED_SIZE + 2 + struct.unpack("<H", record[_FIXED_SIZE : _FIXED_SIZE + 2])[0]
         self._clock = Clock(time.time, unix_at_zero)
         self._segments = Segments("/outbox")
@@ -91,7 +91,7 @@ class Node:
             bus = machine.I2C(
                 0, scl=machine.Pin(config.i2c_scl), sda=machine.Pin(config.i2c_sda), freq=400000
             )
-            return Bay(LIS3MDL(bus), config, saved, self._nap)
+            return Bay(LIS3MDL(bus), config, saved, self._nap, self._rssi_dbm or None)
         from derb.container import Container
         from derb.drivers.hcsr04 import HCSR04
 
@@ -156,6 +156,7 @@ class Node:
         delivered = False
         try:
             link.open(deadline)
+            self._rssi_dbm = max(-128, min(0, link.rssi_dbm()))
             delivered = sender.run(link, deadline)
         except LinkError as e:
             self._log("failed", e)
@@ -196,13 +197,14 @@ class Node:
             self._awake_ms,
             self._flash_writes,
             self._failures,
+            self._rssi_dbm,
         )
         self._memory.save(fixed + struct.pack("<H", len(outbox)) + outbox + self._sensing.dumps())
 
     def _health(self, battery_mv):
         return health.payload(
             battery_mv,
-            None,
+            self._rssi_dbm or None,
             machine.reset_cause(),
             self._awake_ms,
             self._outbox,
