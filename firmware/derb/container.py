@@ -1,9 +1,12 @@
-"""A waste container: when to ping, and what to say about its level."""
+"""A waste container: when to ping, when to ping again, and what to say about its level."""
 
-import struct
+from micropython import const
 
-from derb import frame
-from derb.level import OK, Level
+from derb import fill_events, frame
+from derb import level as levels
+from derb.fill_events import FillEvents
+from derb.fill_shape import Table, Tapered
+from derb.level import NO_START, OK, REACH_MM, TOO_CLOSE, Level
 
 _VALUES = {
     "too_close": frame.TOO_CLOSE,
@@ -11,50 +14,82 @@ _VALUES = {
     "no_echo": frame.NO_ECHO,
     "unstable": frame.UNSTABLE,
 }
-_FULL_X10 = 950
-_FULL_AGAIN_X10 = 850
-_COLLECTED_X10 = 250
-_LAYOUT = "<HBB"  # last level or 0xFFFF, full already said, spare
+# As the drivers count: nothing answers; and one that no driver can know.
+FAULT_ABSENT = const(1)
+FAULT_BLOCKED = const(8)
+_BAD_IN_A_ROW = const(3)
 
 
 class Container:
-    """Reads echoes through `ranger` (pings) and says levels, and when it is full or was collected."""
+    """Reads echoes through `ranger` (pings) and says levels, and when it is full, was collected or lost its sensor.
 
-    fault = 0
+    A ranger that knows them has `blind_mm` and `reach_mm`. `config`: empty_mm, full_mm, pings and, if it has them,
+    `fill_table` (pairs of distance in mm and fill in 1/10 %) or `floor_pct` (see fill_shape).
+    """
+
     state = 0
 
     def __init__(self, ranger, thermometer, config, saved):
         self._ranger = ranger
         self._thermometer = thermometer
         self._config = config
-        self._level = Level(config.empty_mm, config.full_mm)
-        sound = saved is not None and len(saved) == struct.calcsize(_LAYOUT)
-        last, self._full, _ = struct.unpack(_LAYOUT, saved) if sound else (0xFFFF, 0, 0)
-        self._last_x10 = None if last == 0xFFFF else last
+        saved = bytes(saved or b"")
+        at = levels.SAVED_SIZE + fill_events.SAVED_SIZE
+        self._level = Level(
+            config.empty_mm,
+            config.full_mm,
+            getattr(ranger, "blind_mm", None),
+            getattr(ranger, "reach_mm", REACH_MM),
+            _shape(config),
+            saved[: levels.SAVED_SIZE],
+        )
+        self._events = FillEvents(saved[levels.SAVED_SIZE : at])
+        self._bad, self.fault = saved[at:] if len(saved) == at + 2 else (0, 0)
+        if self.fault not in (0, FAULT_ABSENT, FAULT_BLOCKED):
+            self._bad = self.fault = 0
 
     def sense(self, now_s, deadline, first):
         """Take one reading; return [(kind, payload, urgent)]."""
-        echoes = self._ranger.pings(self._config.pings)
-        status, mm, level_x10 = self._level.measure(echoes, self._thermometer())
-        if status != OK:
-            return [(frame.LEVEL, frame.level_payload(_VALUES[status]), first)]
-        said = [(frame.LEVEL, frame.level_payload(mm), first)]
-        said.extend(self._events(mm, level_x10))
-        self._last_x10 = level_x10
+        echoes_us, temp_c100 = self._ranger.pings(self._config.pings), self._thermometer()
+        again = self._level.in_doubt(echoes_us, temp_c100) and not deadline.over()
+        if again:
+            echoes_us = echoes_us + self._ranger.pings(self._config.pings)
+        status, mm, level_x10 = self._level.measure(echoes_us, temp_c100, again)
+        self._events.step(status, level_x10, again)
+        said = [(frame.LEVEL, frame.level_payload(_VALUES[status] if mm is None else mm), first)]
+        for code, value in self._news(mm):
+            said.append((frame.ALARM, frame.alarm_payload(code, value), True))
+        if self._failed(status, echoes_us):
+            said.append((frame.ALARM, frame.alarm_payload(frame.SENSOR_FAULT, self.fault), True))
         return said
 
-    def _events(self, mm, level_x10):
-        last = self._last_x10
-        if last is not None and last - level_x10 >= _COLLECTED_X10:
-            self._full = 0
-            fall_mm = (last - level_x10) * (self._config.empty_mm - self._config.full_mm) // 1000
-            yield frame.ALARM, frame.alarm_payload(frame.COLLECTED, fall_mm), True
-        if level_x10 >= _FULL_X10 and last is not None and last >= _FULL_X10 and not self._full:
-            self._full = 1
-            yield frame.ALARM, frame.alarm_payload(frame.FULL, mm), True
-        elif level_x10 < _FULL_AGAIN_X10:
-            self._full = 0
+    def _news(self, mm):
+        if self._events.collected:
+            depth_mm = self._config.empty_mm - self._config.full_mm
+            yield frame.COLLECTED, self._events.fell_x10 * depth_mm // 1000
+        if self._events.full:
+            yield frame.FULL, self._config.full_mm if mm is None else mm
+
+    def _failed(self, status, echoes_us):
+        """Count readings that only a broken or covered sensor gives; return whether it is news that it is one."""
+        absent = all(echo_us == NO_START for echo_us in echoes_us)
+        if status == OK:
+            self._bad = self.fault = 0
+        elif absent or status == TOO_CLOSE and not self._events.high:
+            self._bad = min(255, self._bad + 1)
+        if self._bad < _BAD_IN_A_ROW or self.fault or status == OK:
+            return False
+        self.fault = FAULT_ABSENT if absent else FAULT_BLOCKED
+        return True
 
     def dumps(self):
         """Return what must be remembered in sleep."""
-        return struct.pack(_LAYOUT, 0xFFFF if self._last_x10 is None else self._last_x10, self._full, 0)
+        return self._level.dumps() + self._events.dumps() + bytes((self._bad, self.fault))
+
+
+def _shape(config):
+    points = getattr(config, "fill_table", None)
+    if points:
+        return Table(points)
+    floor_pct = getattr(config, "floor_pct", 100)
+    return None if floor_pct == 100 else Tapered(config.empty_mm, config.full_mm, floor_pct)

@@ -1,33 +1,55 @@
 """Level from echoes: a distance where there is one, a reason where there is none."""
 
-from derb.level import Level, distance_mm, sound_mm_s
+from derb.echoes import sound_mm_s
+from derb.fill_shape import Table
+from derb.level import SAVED_SIZE, Level
 
 EMPTY, FULL = 1500, 250
+NOTHING = (None, None)
 
 
 def _echo(mm, temp_c100=2000):
     return mm * 2 * 1000000 // sound_mm_s(temp_c100)
 
 
-def test_speed_of_sound_follows_temperature():
-    assert sound_mm_s(0) == 331300
-    assert sound_mm_s(2000) == 343420
-    assert sound_mm_s(-1000) == 325240
-    assert sound_mm_s(1000000) == sound_mm_s(8500)
+def _echoes(*distances):
+    return [mm if mm < 0 else _echo(mm) for mm in distances]
 
 
-def test_a_distance_is_right_within_2_mm_at_any_temperature():
-    for temp in (-1000, 0, 2000, 4550):
-        for mm in (200, 251, 999, 1500, 4999):
-            assert abs(distance_mm(_echo(mm, temp), temp) - mm) <= 2
+def _at(mm, pings=15):
+    """A quiet reading: one surface with a few millimetres of noise."""
+    return [_echo(mm + i * 7 % 11 - 5) for i in range(pings)]
+
+
+def _read(level, *distances):
+    return level.measure(_echoes(*distances), 2000)
+
+
+def _about(reading, mm):
+    status, found_mm, level_x10 = reading
+    return status == "ok" and abs(found_mm - mm) <= 15 and level_x10 is not None
 
 
 def test_level_at_its_ends_and_between():
     level = Level(EMPTY, FULL)
-    assert level.measure([_echo(1500)] * 5, 2000)[2] <= 2
-    status, mm, x10 = level.measure([_echo(875)] * 5, 2000)
+    assert level.measure(_at(1500), 2000)[2] <= 5
+    status, mm, x10 = Level(EMPTY, FULL).measure([_echo(875)] * 5, 2000)
     assert status == "ok" and abs(mm - 875) <= 2 and abs(x10 - 500) <= 2
-    assert level.measure([_echo(230)] * 5, 2000)[2] == 1000
+    assert Level(EMPTY, FULL).measure(_at(245), 2000)[2] >= 998
+
+
+def test_the_same_surface_at_any_temperature():
+    for temp in (-500, 0, 2000, 3500, 5000):
+        status, mm, _ = Level(EMPTY, FULL).measure([_echo(900, temp)] * 9, temp)
+        assert status == "ok" and abs(mm - 900) <= 2
+
+
+def test_a_broken_thermometer_leaves_the_last_good_temperature():
+    for broken in (-30000, 30000, -12700, 8500):
+        level = Level(EMPTY, FULL)
+        level.measure([_echo(900, 500)] * 9, 500)
+        status, mm, _ = level.measure([_echo(900, 500)] * 9, broken)
+        assert status == "ok" and abs(mm - 900) <= 2, broken
 
 
 def test_an_unplugged_sensor_is_not_an_empty_container():
@@ -35,27 +57,178 @@ def test_an_unplugged_sensor_is_not_an_empty_container():
 
 
 def test_no_distance_without_enough_good_echoes():
-    level = Level(EMPTY, FULL)
-    assert level.measure([-2] * 9, 2000) == ("too_far", None, None)
-    assert level.measure([_echo(40)] * 9, 2000) == ("too_close", None, None)
-    assert level.measure([_echo(800)] * 2 + [-1] * 7, 2000)[0] == "unstable"
-    assert level.measure([], 2000) == ("no_echo", None, None)
-    assert level.measure([_echo(300 + 150 * i) for i in range(9)], 2000)[0] == "unstable"
+    for pings, status in (
+        ([], "no_echo"),
+        ([-1] * 9, "no_echo"),
+        ([-2] * 9, "no_echo"),
+        ([60000] * 9, "no_echo"),
+        (_echoes(*[40] * 9), "too_close"),
+        (_echoes(*[2500] * 9), "too_far"),
+        (_echoes(*[800] * 2, *[-1] * 7), "no_echo"),
+        (_echoes(*[800] * 2, 300, 1100, *[-1] * 5), "unstable"),
+        (_echoes(*[300 + 150 * i for i in range(9)]), "unstable"),
+        (_echoes(*[800] * 3, *[-2] * 12), "no_echo"),
+    ):
+        assert Level(EMPTY, FULL).measure(pings, 2000) == (status, None, None), pings
 
 
-def test_below_the_floor_is_too_far():
-    assert Level(EMPTY, FULL).measure([_echo(2500)] * 9, 2000) == ("too_far", None, None)
+def test_a_bag_on_the_sensor_is_too_close_whatever_lies_below():
+    for before in (400, 900, 1450):
+        level = Level(EMPTY, FULL)
+        level.measure(_at(before), 2000)
+        assert _read(level, *[207, 195, 221] * 4, -2, -2) == ("too_close", None, None)
+
+
+def test_the_blind_zone_of_a_known_ranger_is_kept():
+    assert Level(EMPTY, FULL, blind_mm=20).measure(_at(150), 2000)[0] == "ok"
+    assert Level(EMPTY, FULL, blind_mm=300).measure(_at(280), 2000)[0] == "too_close"
+    assert Level(EMPTY, FULL, reach_mm=2000).measure(_at(2200), 2000)[0] == "no_echo"
 
 
 def test_walls_and_second_ways_do_not_move_the_surface():
-    echoes = [_echo(1000)] * 5 + [_echo(300), _echo(420), _echo(2000), -2]
-    status, mm, _ = Level(EMPTY, FULL).measure(echoes, 2000)
-    assert status == "ok" and abs(mm - 1000) <= 2
+    assert _about(_read(Level(EMPTY, FULL), *[1000] * 9, 300, 420, 425, 2000, -2, -2), 1000)
 
 
-def test_of_two_equal_surfaces_the_farther_counts():
-    status, mm, _ = Level(EMPTY, FULL).measure([_echo(400)] * 4 + [_echo(1100)] * 4, 2000)
-    assert status == "ok" and abs(mm - 1100) <= 2
+def test_a_wall_that_answers_most_does_not_hide_the_surface():
+    level = Level(EMPTY, FULL)
+    level.measure(_at(1000), 2000)
+    assert _about(_read(level, *[400] * 9, *[990, 1000, 1005, 1010], -2, -2), 1000)
+    assert _read(level, *[400] * 12, 1000, -2, -2) == ("unstable", None, None)
+    assert _read(level, *[200] * 12, 1000, -2, -2) == ("unstable", None, None)
+
+
+def test_of_two_surfaces_the_farther_counts_when_nothing_is_known():
+    assert _about(_read(Level(EMPTY, FULL), *[400] * 6, *[1100] * 5), 1100)
+    assert _about(_read(Level(EMPTY, FULL), *[400] * 4, *[1100] * 4), 1100)
+
+
+def test_a_wall_learnt_when_empty_is_set_aside_later():
+    level = Level(EMPTY, FULL)
+    for _ in range(4):
+        assert _about(_read(level, *[1450] * 10, *[420, 425], -2, -2, -2), 1450)
+    for mm in (1200, 1000, 800):
+        assert _about(_read(level, *[mm] * 15), mm)
+    assert _about(_read(level, *[420] * 9, *[640] * 4, -2, -2), 640)
+    # Every echo from the wall, and the refuse was far below: nobody knows.
+    assert _read(level, *[422] * 13, -2, -2) == ("unstable", None, None)
+
+
+def test_refuse_that_has_risen_to_a_wall_is_still_seen():
+    level = Level(EMPTY, FULL)
+    for _ in range(4):
+        _read(level, *[1450] * 10, *[420, 425], -2, -2, -2)
+    for mm in (1200, 1000, 800, 600, 500, 450, 420, 400):
+        assert _about(_read(level, *[mm] * 15), mm), mm
+
+
+def test_an_implausible_rise_is_believed_when_seen_again():
+    level = Level(EMPTY, FULL)
+    level.measure(_at(1450), 2000)
+    assert level.measure(_at(500), 2000) == ("unstable", None, None)
+    assert _about(level.measure(_at(490), 2000), 490)
+
+
+def test_a_second_burst_settles_an_implausible_rise_at_once():
+    level = Level(EMPTY, FULL)
+    level.measure(_at(1450), 2000)
+    assert level.in_doubt(_at(500), 2000)
+    assert _about(level.measure(_at(500) + _at(505), 2000, True), 500)
+    assert not level.in_doubt(_at(500), 2000)
+
+
+def test_to_ask_for_doubt_changes_nothing():
+    level = Level(EMPTY, FULL)
+    level.measure(_at(1450), 2000)
+    before = level.dumps()
+    level.in_doubt(_at(500), 1000)
+    level.in_doubt(_at(1400), 1000)
+    assert level.dumps() == before
+
+
+def test_a_fall_is_believed_at_once():
+    level = Level(EMPTY, FULL)
+    level.measure(_at(400), 2000)
+    assert _about(level.measure(_at(1480), 2000), 1480)
+
+
+def test_few_echoes_are_enough_only_where_the_surface_was():
+    level = Level(EMPTY, FULL)
+    level.measure(_at(1000), 2000)
+    assert _about(_read(level, *[1005] * 3, *[-2] * 12), 1005)
+    assert _read(level, *[700] * 3, *[-2] * 12)[1:] == NOTHING
+
+
+def test_refuse_in_the_blind_zone_is_not_taken_for_its_double_way():
+    level = Level(EMPTY, FULL)
+    level.measure(_at(430), 2000)
+    assert _read(level, *[200] * 9, *[400] * 4, -2, -2)[1:] == NOTHING
+
+
+def test_a_table_says_the_level():
+    level = Level(EMPTY, FULL, fill_x10=Table([(250, 1000), (900, 300), (1500, 0)]))
+    assert level.measure([_echo(900)] * 9, 2000)[2] in (299, 300, 301)
+
+
+def test_hostile_readings_never_raise_and_never_give_a_level():
+    huge = 1 << 60
+    for pings in (
+        [],
+        [-1],
+        [-2] * 30,
+        [-99] * 9,
+        [huge] * 9,
+        [-huge] * 9,
+        [0] * 9,
+        [1, -1, huge],
+        [5000],
+        [0] * 200,
+    ):
+        for temp in (-30000, 30000, huge, -huge, 0):
+            for level in (Level(EMPTY, FULL), Level(1, 0), Level(8185, 8184)):
+                assert level.measure(pings, temp)[1:] == NOTHING, (pings, temp)
+                assert len(level.dumps()) == SAVED_SIZE
+
+
+def test_any_pings_give_a_level_inside_its_bounds_or_none():
+    seed = 12345
+    level = Level(EMPTY, FULL)
+    for _ in range(300):
+        pings = []
+        for _ in range(9):
+            seed = (seed * 1103515245 + 12345) & 0x7FFFFFFF
+            pings.append(seed >> 8 & 0x3FFF if seed & 0x60 else -(seed & 3))
+        status, mm, x10 = level.measure(pings, (seed >> 10) % 12000 - 6000)
+        assert (status == "ok") == (mm is not None) == (x10 is not None)
+        assert mm is None or FULL - 20 <= mm <= EMPTY + 30 + EMPTY // 16 and 0 <= x10 <= 1000
+
+
+def test_memory_survives_sleep_between_any_two_readings():
+    readings = [
+        _at(1450),
+        _at(1440),
+        _at(500),
+        _at(495),
+        [-1] * 9,
+        _at(480),
+        _at(1400),
+        _echoes(*[420] * 12, 1400),
+    ]
+    awake, asleep = Level(EMPTY, FULL), Level(EMPTY, FULL)
+    for pings in readings:
+        asleep = Level(EMPTY, FULL, saved=asleep.dumps())
+        assert asleep.measure(pings, 2500) == awake.measure(pings, 2500)
+
+
+def test_damaged_or_foreign_memory_is_a_fresh_start():
+    level = Level(EMPTY, FULL)
+    level.measure(_at(1000), 1000)
+    saved, fresh = level.dumps(), Level(EMPTY, FULL).dumps()
+    assert Level(EMPTY, FULL, saved=saved).dumps() == saved != fresh
+    for i in range(len(saved)):
+        assert Level(EMPTY, FULL, saved=saved[:i] + bytes((saved[i] ^ 1,)) + saved[i + 1 :]).dumps() == fresh
+        assert Level(EMPTY, FULL, saved=saved[:i]).dumps() == fresh
+    moved = Level(EMPTY + 10, FULL)
+    assert Level(EMPTY + 10, FULL, saved=saved).dumps() == moved.dumps()
 
 
 def test_geometry_that_cannot_be_is_refused():

@@ -2,8 +2,9 @@
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +16,9 @@ from derb_tools.trace_samples import LevelSample, ParkingSample, Tally, level_sa
 
 PARKING_STATES = ("unknown", "free", "occupied")
 DISTANCE_MAX_MM = 8185
+
+Point = tuple[int, int]
+"""Distance in mm, fill in 1/10 %."""
 
 app = typer.Typer()
 
@@ -45,16 +49,21 @@ def level(
     trace: Trace,
     empty_mm: Annotated[int, typer.Option(help="Distance to the bottom of the empty container.")],
     full_mm: Annotated[int, typer.Option(help="Distance to the refuse when the container is full.")],
+    table: Annotated[
+        str, typer.Option(metavar="MM:PCT,...", help="The container's own table from distance to fill.")
+    ] = "",
     interpreter: InterpreterOption = Interpreter.UNIX,
 ) -> None:
     """Say how full the container of an echo recording was, one JSON object a reading.
 
-    Columns t_ms,echo_us,temp_c100; echo_us: the pings of one reading, separated by ";".
+    Columns t_ms,echo_us,temp_c100; echo_us: the pings of one reading, separated by ";". A reading that shows
+    that the container was emptied, wholly or in part, also says "collected":true.
     """
     if not 0 <= full_mm < empty_mm <= DISTANCE_MAX_MM:
         raise typer.BadParameter(f"0 <= --full-mm < --empty-mm <= {DISTANCE_MAX_MM} must hold")
+    points = _points(table)
     tally = Tally()
-    _print(replay_level(level_samples(trace, tally), empty_mm, full_mm, interpreter), tally)
+    _print(replay_level(level_samples(trace, tally), empty_mm, full_mm, interpreter, points), tally)
 
 
 def replay_parking(
@@ -67,17 +76,37 @@ def replay_parking(
 
 
 def replay_level(
-    samples: Iterable[LevelSample], empty_mm: int, full_mm: int, interpreter: str = Interpreter.UNIX
-) -> Iterator[dict[str, object]]:
-    """One result a reading. Raises ToolError and whatever `samples` raises."""
-    code = f"import replay_board\nreplay_board.level({empty_mm}, {full_mm})"
-    for t_ms, status, distance_mm, level_pct_x10 in _replies(code, map(_level_line, samples), interpreter):
+    samples: Iterable[LevelSample], empty_mm: int, full_mm: int, interpreter: str = Interpreter.UNIX,
+    points: Sequence[Point] = (),
+) -> Iterator[dict[str, object]]:  # fmt: skip
+    """One result a reading; `points`: the container's own table. Raises ToolError and whatever `samples` raises."""
+    code = f"import replay_board\nreplay_board.level({empty_mm}, {full_mm}, {list(points)})"
+    for t_ms, status, distance_mm, level_pct_x10, collected in _replies(
+        code, map(_level_line, samples), interpreter
+    ):
         yield {
             "t_ms": int(t_ms),
             "status": status,
             "distance_mm": _number(distance_mm),
             "level_pct": None if level_pct_x10 == "-" else int(level_pct_x10) / 10,
-        }
+        } | ({"collected": True} if collected == "1" else {})
+
+
+def _points(table: str) -> list[Point]:
+    """The points of "MM:PCT,...". Raises BadParameter when the board would refuse them."""
+    try:
+        words = [point.split(":") for point in table.split(",")] if table else []
+        points = sorted((int(mm), round(float(pct) * 10)) for mm, pct in words)
+    except (ValueError, OverflowError):
+        raise typer.BadParameter(f"{table!r} is not MM:PCT,MM:PCT,...", param_hint="--table") from None
+    rises = any(a[0] == b[0] or a[1] < b[1] for a, b in pairwise(points))
+    outside = any(not 0 <= mm <= DISTANCE_MAX_MM or not 0 <= pct <= 1000 for mm, pct in points)
+    if len(points) == 1 or rises or outside:
+        raise typer.BadParameter(
+            f"two points or more, 0 to {DISTANCE_MAX_MM} mm, 0 to 100 %, the nearer the fuller",
+            param_hint="--table",
+        )
+    return points
 
 
 def _parking_lines(sample: ParkingSample) -> str:

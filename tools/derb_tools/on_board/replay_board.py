@@ -3,7 +3,7 @@
 Parking in:  `T_MS STEP_MS X_NT Y_NT Z_NT TEMP_C100 [RSSI_DBM]`, or `cold`, or `warm`
 Parking out: `T_MS STATE CONFIDENCE` after the first sample and after each that changed the state
 Level in:    `T_MS TEMP_C100 ECHO_US...`
-Level out:   `T_MS STATUS DISTANCE_MM LEVEL_PCT_X10`, `-` for None, a line a reading
+Level out:   `T_MS STATUS DISTANCE_MM LEVEL_PCT_X10 COLLECTED`, `-` for None, 0 or 1, a line a reading
 At the end:  `end SAMPLES`, the proof that all were taken
 """
 
@@ -36,10 +36,13 @@ def parking():
     print("end", samples)
 
 
-def level(empty_mm, full_mm):
+def level(empty_mm, full_mm, points):
+    from derb.fill_events import FillEvents
+    from derb.fill_shape import Table
     from derb.level import Level
 
-    sensor = Level(empty_mm, full_mm)
+    sensor = Level(empty_mm, full_mm, fill_x10=Table(points) if points else None)
+    events = FillEvents()
     samples = 0
     while True:
         line = sys.stdin.readline()
@@ -48,8 +51,9 @@ def level(empty_mm, full_mm):
         t_ms, rest = line.split(" ", 1)
         numbers = [int(number) for number in rest.split()]
         status, distance_mm, level_pct_x10 = sensor.measure(numbers[1:], numbers[0])
+        events.step(status, level_pct_x10)
         samples += 1
-        print(t_ms, status, text(distance_mm), text(level_pct_x10))
+        print(t_ms, status, text(distance_mm), text(level_pct_x10), int(events.collected))
     print("end", samples)
 
 

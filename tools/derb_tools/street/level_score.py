@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from derb_tools.street.level_truth import LevelTruth
-from derb_tools.street.types import Flags, Floats
+from derb_tools.street.types import Flags, Floats, Ints
 
 Answer = dict[str, Any]
 RIGHT_DISTANCE_SHARE = 0.05
@@ -130,9 +130,10 @@ def _collection_f1(truth: LevelTruth, found: Sequence[int]) -> float | None:
     """One found for each true one within a few readings; those that took next to nothing may be missed."""
     true = [int(index) for index in np.flatnonzero(truth.collected != "")]
     free = list(found)
+    visible = np.cumsum(truth.fault == "")
     hits = missed = 0
     for index in true:
-        match = next((f for f in free if index <= f < index + COLLECTION_WITHIN_READINGS), None)
+        match = next((f for f in free if index <= f and _soon(visible, index, f)), None)
         worth = bool(truth.fell_pct[index] >= COLLECTION_WORTH_POINTS)
         if match is not None:
             free.remove(match)
@@ -141,6 +142,13 @@ def _collection_f1(truth: LevelTruth, found: Sequence[int]) -> float | None:
             missed += 1
     total = 2 * hits + missed + len(free)
     return 2 * hits / total if total else None
+
+
+def _soon(visible: Ints, index: int, found: int) -> bool:
+    """Whether an answer came within a few readings, those under a fault not counted: nobody could see it then."""
+    seen_before = int(visible[index - 1]) if index else 0
+    seen = int(visible[found]) - seen_before
+    return seen <= COLLECTION_WITHIN_READINGS or found < index + COLLECTION_WITHIN_READINGS
 
 
 def _hidden(truth: LevelTruth, index: int) -> bool:

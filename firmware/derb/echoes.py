@@ -1,0 +1,63 @@
+"""Pings of one reading: how far each went, and which of them came from one surface. Integers only, no hardware."""
+
+try:
+    from micropython import const
+except ImportError:  # CPython
+
+    def const(value):
+        return value
+
+
+AIR_LOW_C100, AIR_HIGH_C100 = const(-4000), const(8000)
+
+# One surface: 3 mm + 0.3 % of noise (data sheets of the HC-SR04 and of Dragino's LDDS75), lumps of 2 to 6 cm on a heap.
+WINDOW_MM = const(60)
+GAP_MM = const(100)
+APART_MM = const(150)  # nearer to each other, two groups may be facets of one heap
+LEAST = const(3)  # two echoes agree by chance, three hardly
+
+
+def sound_mm_s(temp_c100):
+    """Return the speed of sound in dry air in mm/s, T in 1/100 degree Celsius, limited to -40..80.
+
+    331.3 sqrt(1 + T / 273.15) m/s (ideal gas) to its second order: within 0.04 % from -40 to 60 degrees.
+    """
+    t = max(AIR_LOW_C100, min(AIR_HIGH_C100, temp_c100))
+    return 331300 + 6064 * t // 1000 - t * t // 18017
+
+
+def distance_mm(echo_us, temp_c100):
+    """Return half the way that sound goes in `echo_us` microseconds (0 to 200,000)."""
+    # echo * speed would pass 2^30 on a 31-bit machine: halve first, then in two steps.
+    speed = sound_mm_s(temp_c100)
+    half = echo_us * 5  # tenths of a microsecond, one way
+    return (half // 1000 * speed + half % 1000 * speed // 1000) // 10000
+
+
+def twice(far_mm, near_mm):
+    """Return whether an echo may have gone the way to `near_mm` twice: refuse, lid, refuse, sensor."""
+    return abs(far_mm - 2 * near_mm) <= near_mm // 16 + 20
+
+
+def groups(sorted_mm):
+    """Return (distance, echoes) of each stretch of sorted echoes that is one surface, nearest first."""
+    found = []
+    first = 0
+    for i in range(1, len(sorted_mm) + 1):
+        if i == len(sorted_mm) or sorted_mm[i] - sorted_mm[i - 1] > GAP_MM:
+            window = _densest(sorted_mm, first, i)
+            if len(window) >= LEAST and len(window) * 2 >= i - first:
+                found.append((window[len(window) // 2], i - first))
+            first = i
+    return found
+
+
+def _densest(sorted_mm, first, end):
+    best_first = best_end = start = first
+    for i in range(first, end):
+        while sorted_mm[i] - sorted_mm[start] > WINDOW_MM:
+            start += 1
+        # Of equal ones the farther: walls and hinges are nearer than refuse.
+        if i + 1 - start >= best_end - best_first:
+            best_first, best_end = start, i + 1
+    return sorted_mm[best_first:best_end]

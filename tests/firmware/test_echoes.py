@@ -1,0 +1,43 @@
+"""Speed of sound, distances, and which echoes are of one surface."""
+
+from derb.echoes import distance_mm, groups, sound_mm_s, twice
+
+# 331.3 sqrt(1 + T / 273.15) m/s, reckoned in floating point.
+SOUND = ((-4000, 306082), (-2000, 318941), (0, 331300), (2000, 343214), (5000, 360347))
+
+
+def _echo(mm, temp_c100):
+    return mm * 2 * 1000000 // sound_mm_s(temp_c100)
+
+
+def test_the_speed_of_sound_is_that_of_an_ideal_gas():
+    for temp, speed in SOUND:
+        assert abs(sound_mm_s(temp) - speed) <= speed // 2000, (temp, sound_mm_s(temp))
+
+
+def test_the_speed_of_sound_is_limited_to_air_on_earth():
+    assert sound_mm_s(1000000) == sound_mm_s(8000)
+    assert sound_mm_s(-30000) == sound_mm_s(-4000)
+
+
+def test_a_distance_is_right_within_2_mm_at_any_temperature():
+    for temp in (-1000, 0, 2000, 4550):
+        for mm in (20, 200, 251, 999, 1500, 4999):
+            assert abs(distance_mm(_echo(mm, temp), temp) - mm) <= 2
+
+
+def test_echoes_of_one_surface_are_one_group():
+    assert groups([990, 1000, 1004, 1010, 1050]) == [(1004, 5)]
+    assert groups([300, 305, 309, 1000, 1003, 1003, 1004]) == [(305, 3), (1003, 4)]
+
+
+def test_two_echoes_or_a_scatter_are_none():
+    assert groups([]) == []
+    assert groups([500, 501]) == []
+    assert groups([300 + 150 * i for i in range(9)]) == []
+    assert groups([300 + 90 * i for i in range(9)]) == []
+
+
+def test_a_way_gone_twice_is_known():
+    assert twice(800, 400) and twice(1005, 500)
+    assert not twice(700, 400)

@@ -1,0 +1,98 @@
+"""Collections and full containers, told once each."""
+
+from derb.fill_events import SAVED_SIZE, FillEvents
+
+
+def _told(levels, saved_between=False):
+    """Return (indices of collections, indices of "full"); an item is a level, a status, or None for no echo."""
+    events = FillEvents()
+    collected, full = [], []
+    for i, item in enumerate(levels):
+        if saved_between:
+            events = FillEvents(events.dumps())
+        if isinstance(item, int):
+            events.step("ok", item)
+        else:
+            events.step(item or "no_echo", None)
+        if events.collected:
+            collected.append(i)
+        if events.full:
+            full.append(i)
+    return collected, full
+
+
+def test_an_emptying_is_told_once_when_a_second_reading_agrees():
+    assert _told([600, 620, 640, 30, 35, 40, 60]) == ([4], [])
+
+
+def test_a_partial_emptying_is_told():
+    assert _told([700, 700, 710, 450, 460, 470]) == ([4], [])
+
+
+def test_a_second_burst_of_pings_is_agreement_enough_for_a_clear_fall():
+    events = FillEvents()
+    events.step("ok", 700)
+    events.step("ok", 150, True)
+    assert events.collected and events.fell_x10 == 550
+
+
+def test_settling_by_5_points_an_hour_is_no_emptying():
+    assert _told(list(range(900, 100, -50))) == ([], [])
+    assert _told(list(range(900, 100, -25))) == ([], [])
+
+
+def test_one_reading_that_fell_and_came_back_is_no_emptying():
+    assert _told([600, 610, 100, 610, 620]) == ([], [])
+
+
+def test_one_high_reading_that_came_back_is_no_emptying():
+    assert _told([400, 410, 800, 415, 420, 430]) == ([], [])
+
+
+def test_an_emptying_behind_a_broken_sensor_is_told_when_it_speaks_again():
+    assert _told([600, 610, None, None, "unstable", 40, 45]) == ([6], [])
+
+
+def test_full_needs_two_readings_and_is_told_once():
+    assert _told([900, 940, 960, 940, 960, 990, 1000, 940, 960]) == ([], [4])
+
+
+def test_full_is_told_again_only_after_it_was_not():
+    assert _told([960, 970, 860, 960, 970, 840, 960, 970]) == ([], [1, 7])
+    assert _told([960, 970, 50, 60, 960, 970]) == ([3], [1, 5])
+
+
+def test_too_close_is_full_only_where_the_refuse_was_high():
+    assert _told([800, 850, "too_close", "too_close", "too_close"]) == ([], [3])
+    assert _told([300, 310, "too_close", "too_close", "too_close", 320]) == ([], [])
+    assert _told(["too_close"] * 5) == ([], [])
+
+
+def test_silence_is_neither_full_nor_emptied():
+    assert _told([900, 910, None, None, None, 920]) == ([], [])
+
+
+def test_an_overfull_container_that_is_emptied_is_told():
+    assert _told([900, 930, "too_close", "too_close", 30, 35]) == ([5], [3])
+
+
+def test_memory_survives_sleep_between_any_two_readings():
+    for levels in (
+        [600, 620, 640, 30, 35, 40, 60],
+        [960, 970, 860, 960, 970, 840, 960, 970],
+        [900, 930, "too_close", "too_close", 30, 35],
+    ):
+        assert _told(levels, True) == _told(levels)
+
+
+def test_damaged_memory_is_a_fresh_start():
+    events = FillEvents()
+    for level in (960, 970, 980):
+        events.step("ok", level)
+    saved = events.dumps()
+    assert len(saved) == SAVED_SIZE
+    fresh = FillEvents().dumps()
+    for i in range(len(saved)):
+        assert FillEvents(saved[:i] + bytes((saved[i] ^ 8,)) + saved[i + 1 :]).dumps() == fresh
+        assert FillEvents(saved[:i]).dumps() == fresh
+    assert FillEvents(saved).dumps() == saved
