@@ -84,7 +84,7 @@ class Chip:
     """`defaults` {register: value at power-on}; `writable` {register: bits that may be set}; `unreadable` registers.
 
     `outputs` are registers that may only be read while `fresh()`; `increment` is the bit that asks for a burst, 0 where
-    every transfer is one.
+    every transfer is one; `elsewhere` is what registers that do not exist read, None where nobody may ask for them.
     """
 
     address = 0
@@ -93,6 +93,7 @@ class Chip:
     unreadable = ()
     outputs = ()
     increment = 0
+    elsewhere = None
 
     def __init__(self):
         self.registers = {}
@@ -119,6 +120,8 @@ class Chip:
         return register & ~self.increment
 
     def _read(self, register):
+        if register not in self.registers and self.elsewhere is not None:
+            return self.elsewhere
         assert register in self.registers, f"read register 0x{register:02x}, which does not exist"
         assert register not in self.unreadable, f"read the write-only register 0x{register:02x}"
         if register in self.outputs:

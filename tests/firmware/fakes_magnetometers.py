@@ -115,6 +115,7 @@ class FakeHMC5883L(Timed):
     }
     writable = NONE | {0x00: 0x7F, 0x01: 0xE0, 0x02: 0x03}
     outputs = range(0x03, 0x09)
+    elsewhere = 0  # "Register access": an invalid address reads 0
     bias = (
         b"\x01\xc4\x01\xa5\x01\xc4"  # 452, 421 and 452 counts, X Z Y: what the data sheet expects at gain 5
     )
