@@ -162,20 +162,20 @@ def _sense_steps(setup: Setup) -> Iterator[Step]:
             wakes_per_day(setup),
         )
         return
-    sample_uc = _sample_uc(setup)
     for name, samples, per_day in (
         ("look at the field by the clock", "heartbeat_samples", DAY_S / setup.every_s),
         ("watch a car park or leave", "car_samples", setup.events_per_day),
         ("watch something pass", "passer_samples", setup.passers_per_day),
     ):
-        yield Step("sense", name, _figure(samples) * sample_uc, per_day)
+        yield Step("sense", name, _watch_uc(setup, _figure(samples)), per_day)
 
 
-def _sample_uc(setup: Setup) -> float:
-    """One second at 1 Hz: a moment awake, the rest in light sleep with all that the board itself draws."""
+def _watch_uc(setup: Setup, samples: float) -> float:
+    """Samples at 1 Hz: a moment awake for each, and light sleep between them, with all that the board itself draws."""
     chip = setup.figures
     beside_ua = max(0.0, setup.board_sleep_ua - chip.deep_sleep_ua.value)
-    return _figure("sample_ms") * chip.awake_ma.value + chip.light_sleep_ua.value + beside_ua
+    awake_uc = _figure("sample_ms") * chip.awake_ma.value
+    return samples * awake_uc + (samples - 1) * (chip.light_sleep_ua.value + beside_ua)
 
 
 def _radio_steps(setup: Setup) -> Iterator[Step]:
