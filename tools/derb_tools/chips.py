@@ -1,6 +1,6 @@
 """The pins of each ESP32: which ones a sensor may use, and why not the others.
 
-Sources: the data sheets' pin overviews and strapping sections, and Espressif's GPIO summaries in the ESP-IDF guide.
+After the data sheets' pin overviews and strapping sections; written down from knowledge of them, not tried on chips.
 """
 
 from dataclasses import dataclass

@@ -100,7 +100,7 @@ _STAND_IN = "no figure found for this chip; the ESP32-S3's stands in. "
 
 def _sheet(value: float) -> Figure:
     return Figure(
-        value, Basis.DATA_SHEET, "the chip's data sheet, current consumption; measured boards draw more"
+        value, Basis.DATA_SHEET, "the usual data-sheet figure, not looked up again; measured boards draw more"
     )
 
 
@@ -162,7 +162,7 @@ SENSORS = {
             18,
             0,
             False,
-            "ST DocID024204, table 4: 270 uA at 20 Hz in ultra-high-performance mode, in proportion at 1.25 Hz, and 1 uA",
+            "ST DocID024204, electrical characteristics (not looked up again): 270 uA at 20 Hz in ultra-high-performance mode, in proportion at 1.25 Hz, and 1 uA",
         ),
         Sensor(
             "hc-sr04",
