@@ -162,7 +162,7 @@ SENSORS = {
             18,
             0,
             False,
-            "ST DocID024204, electrical characteristics (not looked up again): 270 uA at 20 Hz in ultra-high-performance mode, in proportion at 1.25 Hz, and 1 uA",
+            "ST DocID024204 (not looked up again): 270 uA at 20 Hz, ultra-high performance; in proportion at 1.25 Hz, and 1 uA",
         ),
         Sensor(
             "hc-sr04",
