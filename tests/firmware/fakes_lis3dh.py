@@ -71,4 +71,4 @@ class FakeLIS3DH(Timed):
         for i in range(3):
             raw = max(-512, min(511, self.sample[i] // 4)) << 6
             self.put(0x28 + 2 * i, (raw & 0xFFFF).to_bytes(2, "little"))
-        return 0x0F
+        return 0xFF if self.clock.us >= self.done_us + 100000 else 0x0F  # with overruns

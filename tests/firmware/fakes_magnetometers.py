@@ -294,4 +294,4 @@ class FakeLIS3MDL(Timed):
             raw = max(-32767, min(32767, self.sample[i] + bias))
             raw = max(-32767, min(32767, raw - offset))
             self.put(0x28 + 2 * i, (raw & 0xFFFF).to_bytes(2, "little"))
-        return 0x0F
+        return 0xFF if self.clock.us >= self.done_us + self.period_ms() * 1000 else 0x0F  # with overruns

@@ -107,6 +107,13 @@ def test_it_is_set_up_once():
     assert driver.start() is True
 
 
+def test_a_status_of_all_ones_after_a_long_sleep_is_no_nonsense():
+    chip, bus, driver = wired()
+    driver.start()
+    bus.clock.sleep_ms(60000)
+    assert driver.read(bus.clock.deadline(5000)) == UPRIGHT
+
+
 def test_only_a_tilt_that_lasts_raises_the_pin():
     for upright in ((0, 0, 1000), (0, 0, -1000), (-980, 100, 0), (0, 990, -90)):
         chip, bus, driver = wired(upright)

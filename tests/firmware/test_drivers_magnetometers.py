@@ -253,6 +253,17 @@ def test_an_mmc5983ma_without_its_calibration_is_refused():
     assert fault_of(driver.start)[0] == FAULT_SELF_TEST
 
 
+def test_a_status_of_all_ones_after_a_long_sleep_is_no_nonsense():
+    bus, driver = wired(LIS3MDL, FakeLIS3MDL((6842, 0, 0)))
+    driver.start()
+    bus.clock.sleep_ms(60000)  # sample after sample, and nobody fetched them
+    assert driver.read(bus.clock.deadline(5000))[:3] == (100000, 0, 0)
+    awake_again = LIS3MDL(bus, sleep_ms=bus.clock.sleep_ms)
+    bus.clock.sleep_ms(60000)
+    awake_again.start()
+    assert awake_again.read(bus.clock.deadline(5000))[:3] == (100000, 0, 0)
+
+
 def test_what_the_lis3mdl_watches_does_not_change_what_it_reads():
     chip = FakeLIS3MDL((2000, -684, 2737))
     bus, driver = wired(LIS3MDL, chip)

@@ -21,6 +21,7 @@ class Registers:
         self._address = address
         self._burst = burst
         self._buf = bytearray(_LONGEST)
+        self._identity = None
 
     def read(self, register, count):
         """Return `count` bytes from `register` on; valid until the next read."""
@@ -49,6 +50,7 @@ class Registers:
         found = bytes(self.read(register, len(identity)))
         if found != identity:
             raise self.error(FAULT_IDENTITY, "is another chip: it says it is %s" % found.hex())
+        self._identity = register, identity
 
     def configure(self, register, values):
         """Write bytes and read them back; SensorError if they did not stay."""
@@ -61,14 +63,20 @@ class Registers:
         until = deadline.within(longest_ms)
         while True:
             status = self.byte(register)
-            if status == 0xFF:
-                # No chip here has a status with every bit set: the bus is stuck high.
+            if status == 0xFF and self._stuck_high():
                 raise self.error(FAULT_NONSENSE, "answers nonsense")
             if status & mask == mask:
                 return status
             if until.over():
                 raise self.error(FAULT_TIMEOUT, "has no new sample")
             self.sleep_ms(_POLL_MS)
+
+    def _stuck_high(self):
+        # Every bit set is what a bus without a chip reads, but also what an ST chip says whose samples were not fetched.
+        if self._identity is None or self._identity[1] == b"\xff":
+            return True
+        register, identity = self._identity
+        return bytes(self.read(register, len(identity))) != identity
 
     def error(self, code, text):
         """Return the SensorError that says so of this chip."""

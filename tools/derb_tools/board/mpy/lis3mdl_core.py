@@ -28,6 +28,7 @@ _FULL = 32767
 _ODR_PERIODS_US = (1_600_000, 800_000, 400_000, 200_000, 100_000, 50_000, 25_000, 12_500)
 _FAST_PERIODS_US = (1000, 1786, 3333, 6452)  # by operating mode: 1000, 560, 300, 155 Hz
 _NOISE_SLOT_MS = 100
+_SELF_TEST_NT = (200_000, 200_000, 50_000)  # in the middle of the limits of AN4602, table 17
 
 CONTINUOUS = 0
 SINGLE = 1
@@ -75,11 +76,12 @@ def noise_slot(street_ms: int) -> int:
 def outputs(
     registers: bytearray, field_nt: tuple[int, int, int], seed: int, slot: int, rms_nt: int
 ) -> list[int]:
-    """The three output registers for a field: noise, scale, saturation, hard-iron offset subtracted."""
+    """The three output registers for a field: self-test, noise, scale, saturation, hard-iron offset subtracted."""
     lsb = _LSB_PER_GAUSS[registers[CTRL_REG2] >> 5 & 3]
+    own_nt = _SELF_TEST_NT if registers[CTRL_REG1] & 1 else (0, 0, 0)
     out = []
     for axis in range(3):
-        nt = field_nt[axis] + (_noise_nt(seed, slot, axis, rms_nt) if rms_nt else 0)
+        nt = field_nt[axis] + own_nt[axis] + (_noise_nt(seed, slot, axis, rms_nt) if rms_nt else 0)
         raw = _clip((nt * lsb + _NT_PER_GAUSS // 2) // _NT_PER_GAUSS)
         place = OFFSET_X_L + 2 * axis
         out.append(_clip(raw - _signed(registers[place], registers[place + 1])))
