@@ -10,8 +10,10 @@ except ImportError:  # CPython
 
 AIR_LOW_C100, AIR_HIGH_C100 = const(-4000), const(8000)
 
-# One surface: 3 mm + 0.3 % of noise (data sheets of the HC-SR04 and of Dragino's LDDS75), lumps of 2 to 6 cm on a heap.
+# One surface: 3 mm + 0.3 % of noise (data sheets of the HC-SR04 and of Dragino's LDDS75), and lumps of 2 to 6 cm, of
+# which the nearest answers, or now one and now another.
 WINDOW_MM = const(60)
+_WIDE_MM = const(200)
 GAP_MM = const(100)
 APART_MM = const(150)  # nearer to each other, two groups may be facets of one heap
 LEAST = const(3)  # two echoes agree by chance, three hardly
@@ -45,17 +47,31 @@ def groups(sorted_mm):
     first = 0
     for i in range(1, len(sorted_mm) + 1):
         if i == len(sorted_mm) or sorted_mm[i] - sorted_mm[i - 1] > GAP_MM:
-            window = _densest(sorted_mm, first, i)
-            if len(window) >= LEAST and len(window) * 2 >= i - first:
-                found.append((window[len(window) // 2], i - first))
+            surface = _surface(sorted_mm[first:i], len(sorted_mm))
+            if surface is not None:
+                found.append((surface, i - first))
             first = i
     return found
 
 
-def _densest(sorted_mm, first, end):
-    best_first = best_end = start = first
-    for i in range(first, end):
-        while sorted_mm[i] - sorted_mm[start] > WINDOW_MM:
+def _surface(stretch, echoes):
+    window = _densest(stretch, WINDOW_MM)
+    if len(window) * 2 < len(stretch):
+        # No one spot answers for half of it: rough refuse if most echoes are of it, else chance.
+        window = _densest(stretch, _WIDE_MM)
+        if len(window) * 3 < len(stretch) * 2 or len(window) * 2 < echoes:
+            return None
+    if len(window) < LEAST:
+        return None
+    # The mean of the middle half: steadier than the median, and as deaf to what lies far out.
+    middle = stretch[len(stretch) // 4 : len(stretch) - len(stretch) // 4]
+    return sum(middle) // len(middle)
+
+
+def _densest(sorted_mm, width_mm):
+    best_first = best_end = start = 0
+    for i in range(len(sorted_mm)):
+        while sorted_mm[i] - sorted_mm[start] > width_mm:
             start += 1
         # Of equal ones the farther: walls and hinges are nearer than refuse.
         if i + 1 - start >= best_end - best_first:

@@ -47,6 +47,7 @@ _LOW_X10 = const(250)
 _PATIENCE = const(
     3
 )  # readings in doubt before a higher surface counts though the old one still answers a little
+_STUBBORN = const(24)  # the same for a leap onto a place where a wall is known to be
 _AIR_USUAL_C100 = const(2000)
 
 _LAYOUT = "<BHHBh" + fixed_echoes.LAYOUT  # version, last, candidate, doubts, air, fixed places
@@ -89,6 +90,7 @@ class Level:
         near, good, far = self._sorted(echoes_us)
         status, mm = self._judge(near, good, far, len(echoes_us), again)
         if status != OK:
+            self._doubts = min(255, self._doubts + 1)
             return status, None, None
         self._last_mm, self._doubts, self._candidate_mm = mm, 0, 0
         level_x10 = self.level_x10(mm)
@@ -195,12 +197,9 @@ class Level:
         return TOO_FAR if far * 2 > returned else UNSTABLE
 
     def _seen_past(self, near, rest):
-        """Return whether what is near is something beside the beam: the refuse behind it answers, or it was always there."""
+        """Return whether what is near stands beside the beam: the refuse behind it answers."""
         behind = [mm for mm in rest if mm > near[len(near) // 2] + APART_MM]
-        if len(behind) > 1 or behind and self._continues(behind[0]):
-            return True
-        fixed = sum(1 for mm in near if self._fixed.has(mm))
-        return self._last_mm - self._full_mm > self._jump_mm and fixed * 4 >= len(near) * 3
+        return len(behind) > 1 or bool(behind) and self._continues(behind[0])
 
     def _risen(self, mm, rest, returned, again):
         """Return whether a surface well above the last one is to be believed, and remember the doubt if not."""
@@ -208,12 +207,12 @@ class Level:
         for at in rest:
             if abs(at - self._last_mm) <= WINDOW_MM and at - mm > APART_MM and not twice(at, mm):
                 old += 1
-        high = self._last_mm - mm > self._jump_mm or self._fixed.has(mm)
-        seen_again = again or abs(mm - self._candidate_mm) <= APART_MM
-        if old * 8 < returned and (not high or seen_again and (not old or self._doubts >= _PATIENCE)):
+        high, fixed = self._last_mm - mm > self._jump_mm, self._fixed.has(mm)
+        seen_again = again or mm <= self._candidate_mm + APART_MM
+        patience = _STUBBORN if fixed else _PATIENCE if old else 0
+        if old * 8 < returned and (not high and not fixed or seen_again and self._doubts >= patience):
             return True
         self._candidate_mm = mm
-        self._doubts = min(255, self._doubts + 1)
         return False
 
     def _continues(self, mm):

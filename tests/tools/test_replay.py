@@ -73,6 +73,20 @@ def test_level_readings_are_said_one_by_one() -> None:
     assert silent == {"t_ms": 60_000, "status": "no_echo", "distance_mm": None, "level_pct": None}
 
 
+def test_an_emptying_is_said_at_the_reading_that_shows_it() -> None:
+    full, empty = (3000,) * 5, (8500,) * 5
+    samples = [LevelSample(t * 60_000, full if t < 4 else empty, 2000) for t in range(8)]
+    results = list(replay_level(samples, 1500, 250))
+    assert [result["t_ms"] for result in results if result.get("collected")] == [300_000]
+    assert all("collected" not in result for result in results if result["t_ms"] != 300_000)
+
+
+def test_a_table_of_the_container_says_its_level() -> None:
+    samples = [LevelSample(0, (5000,) * 5, 2000)]
+    (result,) = replay_level(samples, 1500, 250, points=[(250, 900), (858, 300), (1500, 0)])
+    assert result["level_pct"] == 30.0
+
+
 def test_an_error_in_the_recording_reaches_the_caller_after_what_was_good() -> None:
     def broken() -> Iterator[ParkingSample]:
         yield from list(visit())[:5]
@@ -109,6 +123,17 @@ def test_a_bad_recording_exits_1_and_names_the_place(tmp_path: Path) -> None:
     assert finished.returncode == 1
     assert finished.stderr == f"derb: {trace}, line 2, column z_nt: 'x' is not a number\n"
     assert finished.stdout == ""
+
+
+@pytest.mark.parametrize(
+    "table", ["250:90", "250:30,900:90", "250:90;900:1", "250:nan,900:0", "250:101,900:0"]
+)
+def test_a_table_that_cannot_be_exits_2(tmp_path: Path, table: str) -> None:
+    trace = tmp_path / "level.csv"
+    trace.write_text("t_ms,echo_us,temp_c100\n0,5000,2000\n")
+    finished = run_derb("replay", "level", trace, "--empty-mm", "1500", "--full-mm", "250", "--table", table)
+    assert finished.returncode == 2
+    assert "--table" in finished.stderr
 
 
 def test_limits_that_cannot_be_exit_2(tmp_path: Path) -> None:
