@@ -47,7 +47,7 @@ class FakeLIS3DH(Timed):
         return bool(self.registers[0x31] & 0x40)
 
     def _judge(self):
-        # Section 7.2.2 with AOI = 6D = 0: any enabled axis event; only "low" events are simulated.
+        # INT1_CFG with AOI = 6D = 0: any enabled axis event; only "low" events are simulated.
         enabled = self.registers[0x30]
         assert enabled & ~0x15 == 0
         threshold_mg = self.registers[0x32] * 16

@@ -8,7 +8,7 @@ from derb.drivers import FAULT_MOUNTING, FAULT_NONSENSE
 from derb.drivers.registers import Registers
 from derb.drivers.tilt import angle_deg, at_rest
 
-# Section 6, register mapping.
+# Register mapping.
 _REG_WHO_AM_I = const(0x0F)
 _REG_CTRL_1 = const(0x20)
 _REG_STATUS = const(0x27)
@@ -16,7 +16,7 @@ _REG_OUT_X_L = const(0x28)
 _REG_INT1_CFG = const(0x30)
 _REG_INT1_SRC = const(0x31)
 _REG_INT1_THS = const(0x32)
-_AUTO_INCREMENT = const(0x80)  # section 5.1.1: bit 7 of the sub-address
+_AUTO_INCREMENT = const(0x80)  # I2C operation: bit 7 of the sub-address
 
 _ID = b"\x33"
 _READY = const(0x08)
@@ -28,7 +28,7 @@ _ACTIVE = const(0x40)  # INT1_SRC, IA
 
 # INT1_CFG: an axis whose magnitude falls below the threshold; X, Y or Z.
 _AXIS_LOW = (0x01, 0x04, 0x10)
-_THRESHOLD_MG = const(16)  # section 7.2.3 at +-2 g
+_THRESHOLD_MG = const(16)  # a step of INT1_THS at +-2 g
 _SAMPLES_A_SECOND = const(10)
 _LONGEST_HOLD_S = const(12)  # INT1_DURATION has 7 bits
 # 1000 * cos(20), ..., in steps of 5 degrees to 70.

@@ -31,7 +31,7 @@ _INT_ON = b"\xed"
 _INT_OFF = b"\xe8"
 _FULL_SCALE = const(32760)
 
-# AN4602 section 6 and table 17: 80 Hz, +-12 gauss, without and with bit ST; the means of five samples differ by
+# AN4602, figure 6 and table 17: 80 Hz, +-12 gauss, without and with bit ST; the means of five samples differ by
 # 1 to 3 gauss in X and Y and by 0.1 to 1 gauss in Z, at 2,281 LSB a gauss.
 _TEST_SETUP = b"\x1c\x40\x00\x00\x40"
 _TEST_ON = b"\x1d"

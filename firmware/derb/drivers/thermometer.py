@@ -9,7 +9,7 @@ _CONVERT = const(0x44)
 _READ_SCRATCHPAD = const(0xBE)
 _CONVERSION_MS = const(750)  # table 2, at 12 bits
 _POWER_ON = const(0x0550)  # table 1: 85 degrees, what it holds before its first conversion
-_CONFIG_FIXED = const(0x9F)  # figure 10: the bits of the configuration register that never change
+_CONFIG_FIXED = const(0x9F)  # the bits of the configuration register that never change
 _CONFIG_VALUE = const(0x1F)
 
 
@@ -59,7 +59,7 @@ def ds18b20_c100(scratchpad):
         return None
     if raw & 0x8000:
         raw -= 0x10000
-    # Figure 2: 1/16 degree.
+    # Table 1: 1/16 degree.
     return raw * 25 // 4 if -880 <= raw <= 2000 else None
 
 
