@@ -11,11 +11,15 @@ _WATCH_NT = 3000  # nine times the noise of a LIS3MDL, less than the change by n
 
 
 class Bay:
-    """Reads the field through `chip` (start, read, watch, moved) and says changes of state; `nap(ms)` sleeps lightly."""
+    """Says changes of state from the field that the chip sees which `find()` returns; `nap(ms)` sleeps lightly.
 
-    def __init__(self, chip, config, saved, nap, rssi_dbm=None):
+    `watches` after `sense`: the chip will wake the board when the field changes.
+    """
+
+    def __init__(self, find, config, saved, nap, rssi_dbm=None):
         """`rssi_dbm`: signal of the last uplink, if there was one."""
-        self._chip = chip
+        self._find = find
+        self.watches = False
         self._config = config
         self._nap = nap
         self._rssi_dbm = rssi_dbm
@@ -39,21 +43,22 @@ class Bay:
         if self._since_s is None:
             self._since_s = now_s()
         try:
-            self._chip.start()
-            self._sample(now_s, deadline, said)
+            chip = self._find()
+            chip.start()
+            self._sample(chip, now_s, deadline, said)
             if not said and first:
                 said.append((frame.PARKING, self._payload(None), True))
-            self._chip.watch(self._field[0], self._field[1], self._field[2], _WATCH_NT)
+            self._rest(chip)
         except SensorError as e:
             said.extend(self._failed(e, first))
         else:
             self.fault = 0
         return said
 
-    def _sample(self, now_s, deadline, said):
+    def _sample(self, chip, now_s, deadline, said):
         count = 0
         while True:
-            x, y, z, temp = self._chip.read(Deadline(_SAMPLE_TIMEOUT_MS))
+            x, y, z, temp = chip.read(Deadline(_SAMPLE_TIMEOUT_MS))
             self._field = (x, y, z)
             now = now_s()
             dt_ms = (
@@ -63,12 +68,19 @@ class Bay:
             )
             self._last_s = now
             count += 1
-            if self._detector.step(dt_ms, x, y, z, temp, self._rssi_dbm):
+            if self._detector.step(dt_ms, x, y, z, temp or 0, self._rssi_dbm):
                 said.append((frame.PARKING, self._payload(now - self._since_s), True))
                 self._since_s = now
             if count >= _LEAST_SAMPLES and not self._detector.busy or deadline.over():
                 return
             self._nap(self._config.sample_ms)
+
+    def _rest(self, chip):
+        self.watches = chip.can_watch
+        if chip.can_watch:
+            chip.watch(self._field[0], self._field[1], self._field[2], _WATCH_NT)
+        else:
+            chip.stop()
 
     def _payload(self, previous_s):
         return frame.parking_payload(self._detector.state, self._detector.confidence, previous_s)

@@ -9,8 +9,10 @@ _NUMBERS = {
     "i2c_scl": (22, 0, 48),
     "i2c_sda": (21, 0, 48),
     "int_pin": (33, -1, 48),
-    "trig_pin": (5, 0, 48),
-    "echo_pin": (18, 0, 48),
+    "trig_pin": (25, 0, 48),
+    "echo_pin": (26, 0, 48),
+    "ranger_power_pin": (-1, -1, 48),
+    "ds18b20_pin": (-1, -1, 48),
     "batt_pin": (-1, -1, 48),
     "batt_ratio_x100": (200, 100, 2000),
     "sample_ms": (1000, 250, 30000),
@@ -27,7 +29,7 @@ _NUMBERS = {
     "log": (0, 0, 1),
 }
 _TEXTS = {"ssid": ("", 32), "psk": ("", 63), "broker": ("", 64), "user": ("", 64), "password": ("", 64)}
-_WORDS = {"kind": ("parking", ("parking", "level"))}
+_WORDS = {"kind": ("parking", ("parking", "level")), "ranger": ("hcsr04", ("hcsr04", "a02yyuw", "maxbotix"))}
 
 
 class ConfigError(Exception):

@@ -9,10 +9,11 @@ import esp32
 import machine
 from micropython import const
 
-from derb import frame, health
+from derb import frame, health, power
 from derb import config as configuration
 from derb.clock import Clock
 from derb.deadline import Deadline
+from derb.drivers import attach
 from derb.links import LinkError
 from derb.memory import Memory
 from derb.outbox import Outbox
@@ -86,18 +87,11 @@ class Node:
         config = self._config
         if config.kind == "parking":
             from derb.bay import Bay
-            from derb.drivers.lis3mdl import LIS3MDL
 
-            bus = machine.I2C(
-                0, scl=machine.Pin(config.i2c_scl), sda=machine.Pin(config.i2c_sda), freq=400000
-            )
-            return Bay(LIS3MDL(bus), config, saved, self._nap, self._rssi_dbm or None)
+            return Bay(lambda: attach.magnetometer(config), config, saved, self._nap, self._rssi_dbm or None)
         from derb.container import Container
-        from derb.drivers.hcsr04 import HCSR04
 
-        trigger = machine.Pin(config.trig_pin, machine.Pin.OUT, value=0)
-        echo = machine.Pin(config.echo_pin, machine.Pin.IN)
-        return Container(HCSR04(trigger, echo), _air_c100, config, saved)
+        return Container(attach.ranger(config), attach.thermometer(config), config, saved)
 
     def wake(self):
         """Do all that is due; return for how many milliseconds to sleep."""
@@ -116,11 +110,13 @@ class Node:
         return self._sleep()
 
     def _sense(self, first):
-        # A bay may move at any moment; a container has its hours, and a wake that only tries to send again is not one of them.
-        now = self._clock.now()
-        if self._config.kind != "parking" and now < self._next_sense:
-            return []
-        self._next_sense = max(self._next_sense, now - self._config.wake_s) + self._config.wake_s
+        now, wake_s = self._clock.now(), self._config.wake_s
+        if self._config.kind == "parking":
+            self._next_sense = now + wake_s
+        elif now < self._next_sense:
+            return []  # a wake that only tries to send again
+        else:
+            self._next_sense = max(self._next_sense, now - wake_s) + wake_s
         # A car takes its time: what it may take is bounded apart from what the radio may.
         return self._sensing.sense(self._clock.now, Deadline(self._config.episode_s * 1000), first)
 
@@ -176,9 +172,10 @@ class Node:
         if self._failures:
             until = min(until, max(self._next_send, now))
         sleep_ms = max(_LEAST_SLEEP_MS, (until - now) * 1000)
-        if self._config.kind == "parking" and not self._sensing.fault and self._config.int_pin >= 0:
-            pin = machine.Pin(self._config.int_pin, machine.Pin.IN)
-            esp32.wake_on_ext0(pin=pin, level=esp32.WAKEUP_ANY_HIGH)
+        if self._config.kind == "level":
+            attach.release(self._config)
+        elif self._sensing.watches and self._config.int_pin >= 0:
+            power.wake_on_high(esp32, machine.Pin(self._config.int_pin, machine.Pin.IN))
         self._save()
         self._log("sleep", sleep_ms)
         return sleep_ms
@@ -223,11 +220,6 @@ class Node:
     def _log(self, *words):
         if self._config.log:
             print("derb", *words)
-
-
-def _air_c100():
-    # The chip has slept and is as warm as the air around it, within a few degrees: esp32.raw_temperature() is in Fahrenheit.
-    return (esp32.raw_temperature() - 32) * 500 // 9
 
 
 def _blob(nvs, name, longest):

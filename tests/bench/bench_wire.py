@@ -65,7 +65,7 @@ FORMATS: dict[str, Callable[[Uplink, bytes], bytes]] = {
 async def frames_of_real_runs(folder: Path) -> list[tuple[str, bytes, Uplink]]:
     """Let a bay and a container live, and return their frames as a tap at the broker saw them."""
     hourly = {"wake_s": 3600, "report_every": 24, "hold": 23, "health_every_s": 604800, "awake_ms": 15000}
-    slow = HcSr04(filling_container(folder / "slow.echo", period_ms=3_600_000, rise_mm=11), trig=5, echo=18)
+    slow = HcSr04(filling_container(folder / "slow.echo", period_ms=3_600_000, rise_mm=11), trig=25, echo=26)
     bay, container = (
         planned(folder, 1, "parking"),
         replace(planned(folder, 2, "level", **hourly), parts=[slow]),

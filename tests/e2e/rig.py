@@ -71,7 +71,7 @@ def planned(folder: Path, number: int, kind: Kind, **config: object) -> PlannedN
             busy_bay(folder / f"{number}.mag"), int_pin=33, address=0x1C, noise_nt=200, seed=number
         )
     else:
-        part = HcSr04(filling_container(folder / f"{number}.echo"), trig=5, echo=18)
+        part = HcSr04(filling_container(folder / f"{number}.echo"), trig=25, echo=26)
     settings = {"awake_ms": 4000, "backoff_max_s": 120, "report_every": 2, "wake_s": 120, **config}
     return PlannedNode(
         bytes.fromhex(f"240ac4{number:06x}"), f"place-{number:03d}", kind, [part], config=settings

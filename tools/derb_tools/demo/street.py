@@ -24,7 +24,7 @@ def _node(number: int, thing: StreetObject) -> PlannedNode:
     part: Part = (
         Lis3mdl(thing.recording, int_pin=33, address=0x1C)
         if bay
-        else HcSr04(thing.recording, trig=5, echo=18)
+        else HcSr04(thing.recording, trig=25, echo=26)
     )
     return PlannedNode(
         bytes.fromhex(f"240ac4de{number:04x}"),
