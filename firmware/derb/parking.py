@@ -53,17 +53,23 @@ _MOST_CAR_UT3 = const(64)
 _SURE_UT3 = const(100)
 _MOST_NT = const(16000)
 _ONE_UT3 = const(3815)  # (1000 / 64)^3
+# A car's bend is an eighth of its excursion or more; a straighter line than this is a current or a magnet.
+_STRAIGHT = const(16)
 # What the bend is taken for when the samples are too far apart to see it.
-_UNSEEN_BEND_NT = const(1500)
-_SPARSE_MS = const(2000)
+_UNSEEN_BEND_NT = const(700)
+_SPARSE_MS = const(4000)
 _FEW_MOVES = const(4)
 # How near to the empty field is empty: part of what the car had changed, for a neighbour may have moved meanwhile.
 _NEAR_PERCENT = const(45)
 _NEAR_MOST_NT = const(6000)
 _SURELY_PERCENT = const(25)
+_NEARER_PERCENT = const(60)
+_NEIGHBOUR_NT = const(3000)
 
 _FIRST_NOISE_NT = const(300)
 _MOST_NOISE_NT = const(20000)
+# Noise is learnt so slowly that a car is over before it could be taken for it.
+_NOISE_MS = const(60000)
 _MOST_PROOF = const(9)
 _GAP_MS = const(10000)
 _DRIFT_NT_PER_S = const(10)
@@ -82,7 +88,7 @@ _BYTES = (
     "_rest_n", "_anchor_n", "_moves", "_same_n", "_sure", "_radio_n",
 )  # fmt: skip
 _NUMBERS = (
-    "_noise", "_score", "_car", "_anchor_ms", "_rest_ms", "_episode_ms", "_sparse_ms", "_peak", "_bend",
+    "_noise_fine", "_score", "_car", "_anchor_ms", "_rest_ms", "_episode_ms", "_sparse_ms", "_peak", "_bend",
     "_unrest", "_same_ms", "_radio_free", "_radio_mean", "_radio_last",
 )  # fmt: skip
 _VECTORS = ("_fast", "_rest", "_empty", "_from", "_from_empty", "_anchor", "_peak_at", "_last")
@@ -101,6 +107,7 @@ class Parking:
         self._sure = 50
         self._started = False
         self._noise = _FIRST_NOISE_NT
+        self._noise_fine = _FIRST_NOISE_NT << FINE
         self._line = FixedLine()
         self._plateaus = Plateaus(self._line)
         # 1/64 nT: the moving average, the resting field.
@@ -201,8 +208,9 @@ class Parking:
         off = self._line.reach(
             clip_nt(x - (rest[0] >> FINE)), clip_nt(y - (rest[1] >> FINE)), clip_nt(z - (rest[2] >> FINE))
         )
-        noise = self._noise
-        self._noise = noise + (min(off, 3 * noise, _MOST_NOISE_NT) - noise) // 32
+        limit = min(2 * self._noise + 8, _MOST_NOISE_NT)
+        self._noise_fine = toward(self._noise_fine, min(off, limit), min(share(dt_ms, _NOISE_MS), 2048))
+        self._noise = self._noise_fine >> FINE
         weight = share(dt_ms, _TRACK_MS)
         if self._rest_n < 32:
             self._rest_n += 1
@@ -226,7 +234,7 @@ class Parking:
             self._peak_at[0] = self._peak_at[1] = self._peak_at[2] = 0
         self._unrest -= self._unrest * (min(self._rest_ms, _FORGET_MS) // 100) // (_FORGET_MS // 100)
         unrest = self._unrest >> 6
-        self._car = min(max(_CAR_UT3, unrest * unrest * unrest // _ONE_UT3), _MOST_CAR_UT3)
+        self._car = min(max(_CAR_UT3, unrest * unrest * unrest * 2 // _ONE_UT3), _MOST_CAR_UT3)
         self._episode_ms = 0
         self._drop_anchor(x, y, z)
 
@@ -333,7 +341,7 @@ class Parking:
         self._radio_n = 0
         proof = self._from_proof
         here = self._plateaus.find(0, 0, 0, min(NEAR_NT, step // 3))
-        again = self._plateaus.again(here) if here >= 0 and score >= _SURE_UT3 else 0
+        again = self._plateaus.again(here) if here >= 0 and (score >= _SURE_UT3 or self._undoes(here)) else 0
         if self._from_held == FREE:
             if score < self._car:
                 self._keep_state()
@@ -352,7 +360,11 @@ class Parking:
             self._free()
         elif score >= _SURE_UT3:
             # Cars seldom follow each other without a gap: after the second time, the field between them was the empty one.
-            if self._from_swaps:
+            if here >= 0:
+                # Back where it was: something large stood beside the bay meanwhile.
+                self._swaps = 0
+                self._occupy(e[0], e[1], e[2])
+            elif self._from_swaps:
                 self._swaps = 0
                 self._proof = 1
                 self._occupy(f[0], f[1], f[2])
@@ -361,6 +373,9 @@ class Parking:
                 self._swaps = 1
         else:
             self._keep_state()
+
+    def _undoes(self, here):
+        return self._from_held == FREE and self._plateaus.is_latest(here)
 
     def _is_empty_again(self, step, score):
         f = self._from
@@ -371,7 +386,11 @@ class Parking:
             return False
         if away < stood * _SURELY_PERCENT // 100:
             return True
-        near = min(self._noise + stood * _NEAR_PERCENT // 100, _NEAR_MOST_NT)
+        near = min(self._noise // 2 + stood * _NEAR_PERCENT // 100, _NEAR_MOST_NT)
+        if score >= _SURE_UT3:
+            near = max(near, _NEIGHBOUR_NT + self._unrest)
+        elif away > step * _NEARER_PERCENT // 100:
+            return False
         return away < near and score >= self._car // 4
 
     def _keep_state(self):
@@ -436,7 +455,7 @@ class Parking:
             self._free()
 
     def _weigh(self, step):
-        bend = max(0, self._bend - 2 * self._noise)
+        bend = max(self._noise // 8, self._bend - 2 * self._noise - min(self._peak, _MOST_NT) // _STRAIGHT)
         if self._moves < _FEW_MOVES and self._sparse_ms > _SPARSE_MS:
             bend = max(bend, _UNSEEN_BEND_NT)
         return (
@@ -483,6 +502,7 @@ class Parking:
             vector = getattr(self, name)
             vector[0], vector[1], vector[2] = struct.unpack_from("<iii", saved, at)
             at += 12
+        self._noise = self._noise_fine >> FINE
         line = self._line
         line.x, line.y, line.z, line.seen = struct.unpack_from("<hhhB", saved, at)
         self._plateaus.unpack_from(saved, at + 7)

@@ -72,6 +72,10 @@ class Plateaus:
         """Return how often the place was come back to, counting now if it was left lately."""
         return self.seen[k] + (1 if self._age[k] <= 3 else 0)
 
+    def is_latest(self, k):
+        """Return whether no other place was left since."""
+        return self._age[k] == 0
+
     def _least(self):
         least, found = 1 << 20, 0
         for k in range(_COUNT):
