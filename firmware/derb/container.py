@@ -14,6 +14,9 @@ _VALUES = {
     "no_echo": frame.NO_ECHO,
     "unstable": frame.UNSTABLE,
 }
+# Blind zone and reach in mm by the data sheets: DFRobot SEN0311, MaxBotix PD11500. A trigger and an echo pin do not say
+# whose they are: 2 cm for an HC-SR04, 20 to 25 for a JSN-SR04T, so `level` reckons from where full is.
+_LIMITS = {"a02yyuw": (30, 4500), "maxbotix": (300, 5000)}
 # As the drivers count: nothing answers; and one that no driver can know.
 FAULT_ABSENT = const(1)
 FAULT_BLOCKED = const(8)
@@ -23,8 +26,8 @@ _BAD_IN_A_ROW = const(3)
 class Container:
     """Reads echoes through `ranger` (pings) and says levels, and when it is full, was collected or lost its sensor.
 
-    A ranger that knows them has `blind_mm` and `reach_mm`. `config`: empty_mm, full_mm, pings and, if it has them,
-    `fill_table` (pairs of distance in mm and fill in 1/10 %) or `floor_pct` (see fill_shape).
+    `config`: empty_mm, full_mm, pings and, if it has them, `ranger` (its name), `fill_table` (pairs of distance in mm and
+    fill in 1/10 %) or `floor_pct` (see fill_shape).
     """
 
     state = 0
@@ -35,11 +38,12 @@ class Container:
         self._config = config
         saved = bytes(saved or b"")
         at = levels.SAVED_SIZE + fill_events.SAVED_SIZE
+        blind_mm, reach_mm = _LIMITS.get(getattr(config, "ranger", ""), (None, REACH_MM))
         self._level = Level(
             config.empty_mm,
             config.full_mm,
-            getattr(ranger, "blind_mm", None),
-            getattr(ranger, "reach_mm", REACH_MM),
+            blind_mm,
+            reach_mm,
             _shape(config),
             saved[: levels.SAVED_SIZE],
         )

@@ -131,11 +131,16 @@ def test_the_containers_own_table_decides_what_full_is():
     assert [_alarms(wake) for wake in said] == [[]] * 5
 
 
-def test_a_ranger_that_knows_its_blind_zone_is_taken_at_its_word():
-    ranger = _Ranger(_at(150))
-    ranger.blind_mm = 20
-    container = Container(ranger, lambda: 2000, _Config, None)
-    assert abs(_values(container.sense(lambda: 0, _Deadline(), False))[0] - 150) <= 3
+def test_the_blind_zone_and_the_reach_are_those_of_the_ranger():
+    class Config(_Config):
+        empty_mm = 5500
+
+    for name, near, far in (("hcsr04", False, True), ("a02yyuw", True, False), ("maxbotix", False, True)):
+        Config.ranger = name
+        for mm, heard in ((150, near), (4800, far)):
+            container = Container(_Ranger(_at(mm)), lambda: 2000, Config, None)
+            (value,) = _values(container.sense(lambda: 0, _Deadline(), False))
+            assert (abs(value - mm) <= 3) == heard, (name, mm, value)
 
 
 def test_damaged_memory_is_a_fresh_start():
