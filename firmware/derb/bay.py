@@ -23,11 +23,11 @@ class Bay:
         self._config = config
         self._nap = nap
         self._rssi_dbm = rssi_dbm
-        sound = saved is not None and len(saved) > 8
+        sound = saved is not None and len(saved) > 9
         self._last_s = int.from_bytes(saved[:4], "little") if sound else None
         self._since_s = int.from_bytes(saved[4:8], "little") if sound else None
-        self._detector = Parking(bytes(saved[8:])) if sound else Parking()
-        self.fault = 0
+        self._detector = Parking(bytes(saved[9:])) if sound else Parking()
+        self.fault = saved[8] if sound else 0
 
     @property
     def state(self):
@@ -46,7 +46,7 @@ class Bay:
             chip = self._find()
             chip.start()
             self._sample(chip, now_s, deadline, said)
-            if not said and first:
+            if not said and (first or self.fault):
                 said.append((frame.PARKING, self._payload(None), True))
             self._rest(chip)
         except SensorError as e:
@@ -97,4 +97,4 @@ class Bay:
     def dumps(self):
         """Return what must be remembered in sleep."""
         times = (self._last_s or 0).to_bytes(4, "little") + (self._since_s or 0).to_bytes(4, "little")
-        return times + self._detector.dumps()
+        return times + bytes((self.fault,)) + self._detector.dumps()

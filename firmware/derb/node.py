@@ -24,6 +24,7 @@ _WATCHDOG_MARGIN_MS = const(15000)
 _CRASH_SLEEP_MS = const(300000)
 _LEAST_SLEEP_MS = const(1000)
 _FIRST_BACKOFF_S = const(60)
+_FIRST_BOOT = const(8192)  # up to twice of it a boot number takes two bytes
 
 # unix_at_zero, last save, next sensing, next sending, next health reading, last awake_ms, flash writes; failures in a
 # row, signal of the last connection or 0
@@ -78,7 +79,10 @@ class Node:
 
     def _take_boot(self):
         # The number is on flash before its first use. The files know better than a lost or torn NVS.
-        boot = max([_number(self._nvs, "boot")] + [segment.boot for segment in self._segments.index()]) + 1
+        boot = max([_number(self._nvs, "boot")] + [segment.last[0] for segment in self._segments.index()]) + 1
+        if boot == 1:
+            # Nothing here remembers a former life, but the gateway may: begin where the last one hardly was.
+            boot = _FIRST_BOOT + int.from_bytes(os.urandom(2), "little") % _FIRST_BOOT
         self._nvs.set_i32("boot", boot)
         self._nvs.commit()
         return boot
@@ -125,10 +129,13 @@ class Node:
         self._watchdog.feed()
 
     def _keep(self, said):
-        for kind, payload, _ in said:
-            boot, sequence = self._outbox.put(kind, payload)
-            # A reading counts as kept, and its number as used, only once RTC memory says so.
-            self._save()
+        self._new = (self._outbox.boot, self._outbox.next_sequence)
+        kept = [(self._outbox.put(kind, payload), kind, payload) for kind, payload, _ in said]
+        if not kept:
+            return
+        # Readings count as kept, and their numbers as used, only once RTC memory says so; with them what was sensed.
+        self._save()
+        for (boot, sequence), kind, payload in kept:
             self._log("kept", boot, sequence, kind, payload.hex(), self._clock.now())
 
     def _due(self, said):
@@ -145,7 +152,7 @@ class Node:
         from derb.links.mqtt import MqttLink
         from derb.links.wifi import Wifi
 
-        sender = Sender(self._id, self._key, self._outbox, self._clock, self._log)
+        sender = Sender(self._id, self._key, self._outbox, self._clock, self._log, self._new)
         link = MqttLink(Wifi(self._config.ssid, self._config.psk), self._id, self._config)
         deadline = Deadline(self._config.awake_ms)
         self._watchdog.feed()
@@ -156,6 +163,9 @@ class Node:
             delivered = sender.run(link, deadline)
         except LinkError as e:
             self._log("failed", e)
+        except Exception as e:
+            # Whatever a stranger at the broker made happen: the readings must still reach the flash, the radio its rest.
+            sys.print_exception(e)
         link.close()
         self._failures = 0 if delivered else min(255, self._failures + 1)
         self._next_send = 0 if delivered else self._clock.now() + self._backoff_s()

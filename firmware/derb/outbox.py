@@ -6,6 +6,8 @@ when the flash is full, the oldest level readings are shed before any parking ev
 
 import struct
 
+from derb.segments import NO_SPACE
+
 try:
     from micropython import const
 except ImportError:  # CPython
@@ -114,8 +116,9 @@ class Outbox:
             try:
                 self._segments.append(entries)
                 return
-            except OSError:
-                if not self._shed_one():
+            except OSError as e:
+                # Only a full flash is a reason to shed; a write that failed otherwise may do better next time.
+                if e.errno != NO_SPACE or not self._shed_one():
                     raise
 
     def _shed_one(self):
@@ -135,20 +138,21 @@ class Outbox:
         readings come first, since their receipt brings the time that the older ones need.
         """
         index = list(self._segments.index()) if self._count_flash() else []
-        later = []
-        if not self._clock.known:
-            later = [segment for segment in index if segment.boot < self.power_boot]
-        now = index[len(later) :]
         ring = [self._timed(entry) for entry in self._ring]
-        for segment in now:
-            entries = self._segments.read(segment)
-            if segment is now[-1]:
+        for segment in index:
+            entries = [entry for entry in self._segments.read(segment) if not self._waits(entry)]
+            if segment is index[-1]:
                 # One frame for what was written yesterday and what was read now, if they follow each other.
                 entries, ring = entries + ring, []
             yield from self._runs(entries)
         yield from self._runs(ring)
-        for segment in later:
-            yield from self._runs(self._segments.read(segment))
+        for segment in index:
+            if segment.first[0] < self.power_boot:
+                yield from self._runs([entry for entry in self._segments.read(segment) if self._waits(entry)])
+
+    def _waits(self, entry):
+        # From before the last loss of power: its age needs the time, which the receipt for a newer one brings.
+        return entry[0] < self.power_boot and not self._clock.known
 
     def _runs(self, entries):
         at = 0
@@ -191,7 +195,7 @@ class Outbox:
 
     def _drop_segments(self, ranges, done):
         for segment in list(self._segments.index()):
-            if not any(boot == segment.boot for boot, _, _ in ranges):
+            if not any(segment.first[0] <= boot <= segment.last[0] for boot, _, _ in ranges):
                 continue
             entries = self._segments.read(segment)
             if all(_covered(entry[0], entry[1], ranges) for entry in entries):

@@ -20,6 +20,7 @@ except ImportError:  # CPython
 
 SEGMENTS = const(16)
 SEGMENT_BYTES = const(2048)
+NO_SPACE = const(28)  # ENOSPC
 
 _MARK = const(0xD5)
 _HEAD = "<BBBIIIB"  # mark, payload length, kind, boot, sequence, time, whether the time is Unix time
@@ -28,20 +29,25 @@ _MAX_PAYLOAD = const(200)
 
 
 class Segment:
-    """What one file holds, without holding it."""
+    """What one file holds, without holding it. `first` and `last` are (boot, sequence)."""
 
-    def __init__(self, name, boot, first, last, count, size, kinds):
+    def __init__(self, name, entries=(), size=0):
         self.name = name
-        self.boot = boot
-        self.first = first
-        self.last = last
-        self.count = count
-        self.size = size
-        self.kinds = kinds  # bit set of kinds
+        self.first = self.last = (0, 0)
+        self.count = 0
+        self.size = 0
+        self.kinds = 0  # bit set of kinds
+        self.add(entries, size)
 
-    def older_than(self, other):
-        """Whether this segment's readings come before the other's."""
-        return (self.boot, self.first) < (other.boot, other.first)
+    def add(self, entries, size):
+        """Count in entries that the file now holds too."""
+        for entry in entries:
+            if self.count == 0:
+                self.first = entry[:2]
+            self.last = entry[:2]
+            self.count += 1
+            self.kinds |= 1 << entry[2]
+        self.size += size
 
 
 class Segments:
@@ -70,19 +76,14 @@ class Segments:
 
     def _examine(self, name):
         entries = self._parse(self._read(name))
-        if not entries:
+        if entries:
+            self._insert(Segment(name, entries, os.stat(self._path(name))[6]))
+        else:
             self._remove_file(name)
-            return
-        kinds = 0
-        for entry in entries:
-            kinds |= 1 << entry[2]
-        size = os.stat(self._path(name))[6]
-        first, last = entries[0], entries[-1]
-        self._insert(Segment(name, first[0], first[1], last[1], len(entries), size, kinds))
 
     def _insert(self, segment):
         at = len(self._index)
-        while at and segment.older_than(self._index[at - 1]):
+        while at and segment.first < self._index[at - 1].first:
             at -= 1
         self._index.insert(at, segment)
 
@@ -91,39 +92,32 @@ class Segments:
         return self._parse(self._read(segment.name))
 
     def append(self, entries):
-        """Put entries of one boot on flash; when this returns they are safe.
+        """Put entries on flash, newer than all that is there; when this returns they are safe.
 
         An entry is (boot, sequence, kind, time, whether the time is Unix time, payload).
         """
         blob = b"".join(_pack(entry) for entry in entries)
-        boot, first, last = entries[0][0], entries[0][1], entries[-1][1]
-        kinds = 0
-        for entry in entries:
-            kinds |= 1 << entry[2]
-        segment = self._tail(boot, first, len(blob))
+        segment = self._tail(entries[0][:2], len(blob))
         with open(self._path(segment.name), "ab") as file:
             file.write(blob)
         self.writes += 1
         if segment.count == 0:
-            segment.first = first
+            segment.first = entries[0][:2]
             self._insert(segment)
-        segment.last = last
-        segment.count += len(entries)
-        segment.size += len(blob)
-        segment.kinds |= kinds
+        segment.add(entries, len(blob))
 
-    def _tail(self, boot, first, length):
+    def _tail(self, first, length):
         index = self.index()
         if index:
             tail = index[-1]
-            if tail.boot == boot and tail.last < first and tail.size + length <= SEGMENT_BYTES:
+            if tail.last < first and tail.size + length <= SEGMENT_BYTES:
                 return tail
         used = [segment.name for segment in index]
         for i in range(SEGMENTS):
             name = "s%02d" % i
             if name not in used:
-                return Segment(name, boot, first, first, 0, 0, 0)
-        raise OSError(28)  # ENOSPC: the caller decides what to shed
+                return Segment(name)
+        raise OSError(NO_SPACE, "no segment is free")  # the caller decides what to shed
 
     def remove(self, segment):
         """Take a segment away, readings and all."""

@@ -138,6 +138,38 @@ def test_full_flash_sheds_old_levels_before_any_parking_event_and_counts():
     assert len(os.listdir(board.folder)) <= SEGMENTS
 
 
+def test_many_short_lives_share_the_flash():
+    board = Board()
+    for _ in range(100):
+        outbox = board.wake()
+        outbox.put(PARKING, b"pp")
+        outbox.settle()
+    assert outbox.shed == 0 and len(outbox) == 100
+    assert len(os.listdir(board.folder)) == 2
+    assert [entry[:2] for entry in _waiting(board.wake())] == [(i, 0) for i in range(1, 101)]
+
+
+class Refusing(Segments):
+    def append(self, entries):
+        raise OSError(5)
+
+
+def test_a_write_that_fails_sheds_nothing():
+    board = Board()
+    outbox = board.wake()
+    outbox.put(PARKING, b"pp")
+    outbox.settle()
+    outbox = Outbox(Refusing(board.folder), board.clock, board.take_boot)
+    outbox.start()
+    outbox.put(PARKING, b"qq")
+    try:
+        outbox.settle()
+    except OSError:
+        assert outbox.shed == 0 and len(outbox) == 2
+        return
+    raise AssertionError("said to be safe what is not")
+
+
 def test_the_sequence_turns_over_into_a_new_boot():
     board = Board()
     outbox = board.wake()

@@ -19,8 +19,8 @@ class Deadline:
         return 1000
 
 
-def downlink(unix_s, *ranges):
-    out = bytearray(b"\x30" + struct.pack("<I", unix_s) + b"\x00")
+def downlink(unix_s, *ranges, head=b"\x30"):
+    out = bytearray(head + struct.pack("<I", unix_s) + b"\x00")
     frame.put_varint(out, len(ranges))
     for boot, first, last in ranges:
         frame.put_varint(out, boot)
@@ -32,8 +32,9 @@ def downlink(unix_s, *ranges):
 class Link:
     """A broker with a gateway behind it that answers every frame, unless told otherwise."""
 
-    def __init__(self, unix_s=1795000000, retained=None, answers=True):
+    def __init__(self, unix_s=1795000000, retained=None, answers=True, head=b"\x30"):
         self.frames = []
+        self._head = head
         self.unix_s = unix_s
         self._waiting = [] if retained is None else [retained]
         self._answers = answers
@@ -44,7 +45,9 @@ class Link:
         boot, at = frame.get_varint(packed, 1)
         last, _ = frame.get_varint(packed, at)
         if self._answers:
-            self._downlinks.append(downlink(self.unix_s, (boot, 0, last)))
+            self._downlinks.append(
+                downlink(self.unix_s, (boot, last, last), (boot, 0, last), head=self._head)
+            )
 
     def waiting(self):
         found, self._waiting = self._waiting, []
@@ -54,10 +57,12 @@ class Link:
         return self._downlinks.pop(0) if self._downlinks else None
 
 
-def _sender(board, outbox, words=None):
-    return Sender(
-        NODE, KEY, outbox, board.clock, lambda *said: words.append(said) if words is not None else None
-    )
+def _sender(board, outbox, words=None, new=(0, 0)):
+    def log(*said):
+        if words is not None:
+            words.append(said)
+
+    return Sender(NODE, KEY, outbox, board.clock, log, new)
 
 
 def test_every_reading_is_sent_once_and_its_receipt_takes_it_out():
@@ -139,3 +144,34 @@ def test_a_forged_or_garbled_downlink_changes_nothing():
             assert sender.refused == 1 and len(outbox) == 1
             continue
         raise AssertionError("took a forged receipt")
+
+
+def test_no_time_from_a_receipt_for_what_may_have_been_transmitted_before():
+    board = Board()
+    outbox = board.wake()
+    outbox.put(PARKING, b"\x40\x01")
+    assert _sender(board, outbox, new=(1, 1)).run(Link(), Deadline())
+    assert not board.clock.known
+
+
+def test_no_time_from_a_gateway_that_does_not_know_it():
+    board = Board()
+    outbox = board.wake()
+    outbox.put(PARKING, b"\x40\x01")
+    assert _sender(board, outbox).run(Link(head=b"\x20"), Deadline())
+    assert len(outbox) == 0 and not board.clock.known
+
+
+def test_more_holes_than_a_receipt_has_ranges_are_no_obstacle():
+    board = Board()
+    for _ in range(12):
+        outbox = board.wake()
+        outbox.put(PARKING, b"\x40\x01")
+        outbox.settle()
+        outbox.put(LEVEL, b"\x40\x01")
+        outbox.put(PARKING, b"\x40\x01")
+        outbox.settle()
+    outbox = board.wake()
+    assert len(outbox) == 36 and len(board.segments.index()) == 1
+    assert _sender(board, outbox).run(Link(), Deadline())
+    assert len(outbox) == 0

@@ -13,7 +13,8 @@ from derb.links import LinkError
 from derb.links.patient import PatientSockets
 
 # What a broker that misbehaves, or a connection that breaks, makes umqtt.simple raise.
-_FAILURES = (OSError, simple.MQTTException, AssertionError, IndexError, ValueError, TypeError)
+_FAILURES = (OSError, simple.MQTTException, AssertionError, IndexError, ValueError, TypeError, MemoryError)
+_MOST_WAITING = 8
 
 
 class MqttLink:
@@ -82,6 +83,8 @@ class MqttLink:
 
     def _take(self, topic, message, *_):
         if topic == self._down:
+            # The newest says all that the older ones did.
+            del self._received[: -_MOST_WAITING + 1]
             self._received.append(bytes(message))
 
     def _try(self, call, *arguments):

@@ -12,6 +12,7 @@ import socket
 
 # Images have differed in whether a connection under way is told with the C library's number or with lwIP's.
 _UNDER_WAY = (errno.EINPROGRESS, errno.EAGAIN, 119)
+_MOST_AT_ONCE = 512  # a downlink has 240 bytes, a topic 16
 
 
 class PatientSocket:
@@ -45,6 +46,9 @@ class PatientSocket:
 
     def read(self, count):
         """Return exactly `count` bytes; None if nothing has come and the caller does not want to wait."""
+        if count > _MOST_AT_ONCE:
+            # A broker that announces so much is none of ours; the memory for it would be gone before the first byte came.
+            raise OSError(errno.EINVAL)
         parts = bytearray()
         while len(parts) < count:
             chunk = self._stream.read(count - len(parts))
