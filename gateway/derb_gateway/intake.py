@@ -19,6 +19,7 @@ from derb_gateway.times import ReadingTime, reading_time, surer
 log = logging.getLogger(__name__)
 
 _KNOWN_CACHED = 20_000
+_TOLD_AGAIN_MS = 3_600_000
 _JSON = json.JSONEncoder(separators=(",", ":"), check_circular=False)
 
 
@@ -44,6 +45,7 @@ class Intake:
         self._nodes: dict[str, NodeState] = {}
         self._known: dict[tuple[str, int], IntervalSet] = {}
         self._quarantine: Quarantine | None = None
+        self._told_ms: dict[str, int] = {}
 
     def forget(self) -> None:
         """Drop all that is remembered: a transaction was rolled back or the file replaced."""
@@ -80,6 +82,12 @@ class Intake:
             known = self._known[node, boot] = store.known(node, boot)
         return known
 
+    def tell_of_reuse(self, node: str, boot: int, sequences: list[int], now_ms: int) -> None:
+        """Log that a node's identities come with other readings, once an hour for each node."""
+        if abs(now_ms - self._told_ms.get(node, now_ms - _TOLD_AGAIN_MS)) >= _TOLD_AGAIN_MS:
+            self._told_ms[node] = now_ms
+            log.error("identity reused", extra={"node": node, "boot": boot, "sequences": sequences})
+
     def quarantine_of(self, store: Store) -> Quarantine:
         """Return the quarantine of the present file."""
         if self._quarantine is None:
@@ -94,7 +102,7 @@ class _Batch:
         self._intake = intake
         self._store = store
         self._counts: Counter[str] = Counter()
-        self._rows: list[NewReading] = []
+        self._rows: dict[tuple[str, int, int], NewReading] = {}
         self._before: dict[tuple[str, int], list[tuple[int, int]]] = {}
         self._heard: dict[str, NodeState] = {}
 
@@ -129,9 +137,34 @@ class _Batch:
         tag = arrival.payload[-8:]
         repeated = state.heard(tag, uplink.boot, uplink.oldest, uplink.sequence, arrival.received_ms)
         self._heard[node] = state
-        if repeated and not arrival.dup and arrival.error_ms == 0:
+        if reused := self._reused(node, uplink):
+            state.dispute(uplink.boot, reused)
+            self._refuse(
+                arrival, "identity_reused", f"boot {uplink.boot}: {reused[0]} is another reading here"
+            )
+            self._intake.tell_of_reuse(node, uplink.boot, reused, arrival.received_ms)
+        elif repeated and not arrival.dup and arrival.error_ms == 0:
             self._refuse(arrival, "repeat", "the very same bytes came before")
-        self._keep(node, arrival, uplink, refine=not repeated)
+        self._keep(node, arrival, uplink, refine=not repeated and not reused)
+
+    def _reused(self, node: str, uplink: Uplink) -> list[int]:
+        """Return the known sequence numbers of a frame if one of them stands here with another reading.
+
+        All of them then: readings of two lives that happen to be alike are still two.
+        """
+        known = self._intake.known_of(self._store, node, uplink.boot)
+        again = [reading for reading in reversed(uplink.readings) if reading.sequence in known]
+        if not again:
+            return []
+        held = self._store.values(node, uplink.boot, again[0].sequence, again[-1].sequence)
+        for reading in again:
+            identity = (node, uplink.boot, reading.sequence)
+            if row := self._rows.get(identity):
+                held[reading.sequence] = (row.kind, row.body)
+            value = (uplink.kind, _JSON.encode(reading.body.to_json()))
+            if held.get(reading.sequence, value) != value:
+                return [each.sequence for each in again]
+        return []
 
     def _keep(self, node: str, arrival: Arrival, uplink: Uplink, *, refine: bool) -> None:
         known = self._intake.known_of(self._store, node, uplink.boot)
@@ -142,8 +175,8 @@ class _Batch:
             if reading.sequence not in known:
                 body = _JSON.encode(reading.body.to_json())
                 identity = (node, uplink.boot, reading.sequence)
-                self._rows.append(
-                    NewReading(*identity, uplink.kind, body, *time, arrival.received_ms, arrival.synchronised)
+                self._rows[identity] = NewReading(
+                    *identity, uplink.kind, body, *time, arrival.received_ms, arrival.synchronised
                 )
             else:
                 self._counts["readings_known"] += 1
@@ -160,7 +193,7 @@ class _Batch:
     def finish(self) -> Outcome:
         """Write what was gathered."""
         store, intake = self._store, self._intake
-        store.insert(self._rows)
+        store.insert(self._rows.values())
         store.save_known(self._known_changes())
         store.save_nodes(
             (node, state.first_ms, state.last_ms, state.frames, b"".join(state.tags))

@@ -1,7 +1,7 @@
 """What the intake remembers of one node between its frames."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from derb_gateway.downlink import RANGES_MAX, Range
 from derb_gateway.frame import TAG_BYTES
@@ -11,9 +11,9 @@ _TAGS_KEPT = 32
 
 
 class NodeState:
-    """When a node was heard, the tags of its latest frames, and where its latest frames were."""
+    """When a node was heard, the tags of its latest frames, where they were, and what no receipt may name."""
 
-    __slots__ = ("_anchors", "first_ms", "frames", "last_ms", "tags")
+    __slots__ = ("_anchors", "_disputed", "first_ms", "frames", "last_ms", "tags")
 
     def __init__(self, first_ms: int, last_ms: int, frames: int, tags: bytes) -> None:
         self.first_ms = first_ms
@@ -22,6 +22,13 @@ class NodeState:
         cut = (tags[i : i + TAG_BYTES] for i in range(0, len(tags), TAG_BYTES))
         self.tags = deque(cut, maxlen=_TAGS_KEPT)
         self._anchors: deque[tuple[int, int]] = deque(maxlen=RANGES_MAX)
+        self._disputed: dict[int, IntervalSet] = {}
+
+    def dispute(self, boot: int, sequences: Iterable[int]) -> None:
+        """Keep out of every receipt what is held under the identity of another reading."""
+        disputed = self._disputed.setdefault(boot, IntervalSet())
+        for sequence in sequences:
+            disputed.add(sequence, sequence)
 
     def heard(self, tag: bytes, boot: int, oldest: int, newest: int, now_ms: int) -> bool:
         """Note a good frame; return whether the very same one is among the latest."""
@@ -49,6 +56,18 @@ class NodeState:
         for boot, sequence in reversed(self._anchors):
             if any(run.boot == boot and run.first <= sequence <= run.last for run in runs):
                 continue
-            if run := known(boot).run(sequence):
-                runs.append(Range(boot, *run))
+            run = known(boot).run(sequence)
+            if run and (undisputed := self._undisputed(boot, sequence, *run)):
+                runs.append(undisputed)
         return runs
+
+    def _undisputed(self, boot: int, sequence: int, first: int, last: int) -> Range | None:
+        """Return the part of a run around a number that nothing disputed is in."""
+        for low, high in self._disputed[boot].intervals() if boot in self._disputed else ():
+            if low <= sequence <= high:
+                return None
+            if high < sequence:
+                first = max(first, high + 1)
+            else:
+                last = min(last, low - 1)
+        return Range(boot, first, last)

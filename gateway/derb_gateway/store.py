@@ -94,6 +94,14 @@ class Store:
         self._top_id = max(self._top_id, int(row[0]))
         return int(row[0])
 
+    def values(self, node: str, boot: int, first: int, last: int) -> dict[int, tuple[int, str]]:
+        """Return (kind, body) of the readings that still stand here, by sequence number."""
+        rows = self.db.execute(
+            "SELECT seq, kind, body FROM reading WHERE node = ? AND boot = ? AND seq BETWEEN ? AND ?",
+            (node, boot, first, last),
+        )
+        return {seq: (kind, body) for seq, kind, body in rows}
+
     def time_if_unforwarded(self, node: str, boot: int, seq: int) -> StoredTime | None:
         """Return a reading's time if no sink has passed it yet."""
         row = self.db.execute(

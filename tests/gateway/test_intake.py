@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 from derb_gateway.downlink import Range
 from derb_gateway.intake import Limits
-from gateway.kit import KEY, NODE, NOW_MS, OTHER, OTHER_KEY, STRANGER, Disk, arrival, frame
+from derb_gateway.readings import LEVEL, PARKING, Level, Reading, Uplink
+from derb_tools.wire import encode_uplink
+from gateway.kit import KEY, NODE, NOW_MS, OTHER, OTHER_KEY, STRANGER, Disk, arrival, frame, parking
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -68,6 +70,52 @@ def test_the_very_same_bytes_are_a_repeat_and_get_their_receipt(disk: Disk) -> N
     assert counters(disk)["refused.repeat"] == 3
     assert disk.one("SELECT count FROM quarantine WHERE reason = 'repeat'") == 3
     assert disk.sequences() == [0]
+
+
+def other_life(*sequences: int, age_s: int = 0) -> bytes:
+    readings = parking(*sequences, age_s=age_s, state="free")
+    return encode_uplink(NODE, KEY, Uplink(PARKING, 1, False, readings))
+
+
+def test_another_reading_under_a_known_identity_is_no_repeat_and_gets_no_receipt(
+    disk: Disk, caplog: pytest.LogCaptureFixture
+) -> None:
+    disk.take(arrival(frame(0, 1, 2, 3)))
+    second = other_life(0, 1)
+    for _ in range(2):
+        assert disk.take(arrival(second)).ranges == {NODE: [Range(1, 2, 3)]}
+    assert counters(disk)["refused.identity_reused"] == 2
+    assert "refused.repeat" not in counters(disk)
+    assert disk.one("SELECT count FROM quarantine WHERE reason = 'identity_reused'") == 2
+    assert caplog.messages.count("identity reused") == 1
+    assert disk.take(arrival(other_life(2, 3, 4, age_s=5))).ranges == {NODE: [Range(1, 4, 4)]}
+    assert disk.sequences() == [0, 1, 2, 3, 4]  # 4 is nobody else's
+
+
+def test_two_lives_in_one_batch_and_after_a_restart(disk: Disk) -> None:
+    assert disk.take(arrival(frame(0)), arrival(other_life(0))).ranges == {NODE: []}
+    disk.reopen()
+    assert disk.take(arrival(other_life(0, 1), dup=True)).ranges == {NODE: [Range(1, 1, 1)]}
+    assert disk.sequences() == [0, 1]
+
+
+def test_a_known_identity_of_another_kind_is_another_reading(disk: Disk) -> None:
+    disk.take(arrival(frame(0)))
+    level = Uplink(LEVEL, 1, False, (Reading(0, 0, Level("ok", 812)),))
+    assert disk.take(arrival(encode_uplink(NODE, KEY, level))).ranges == {NODE: []}
+
+
+def test_what_is_known_and_gone_cannot_be_compared(disk: Disk) -> None:
+    disk.take(arrival(frame(0)))
+    disk.store.prune(0, [])
+    assert disk.take(arrival(other_life(0))).ranges == {NODE: [Range(1, 0, 0)]}
+
+
+def test_reuse_is_told_again_after_an_hour(disk: Disk, caplog: pytest.LogCaptureFixture) -> None:
+    disk.take(arrival(frame(0)))
+    for minutes in (0, 59, 61, 62):
+        disk.take(arrival(other_life(0, age_s=minutes), at_ms=NOW_MS + minutes * 60_000))
+    assert caplog.messages.count("identity reused") == 2
 
 
 @pytest.mark.parametrize("again", [{"dup": True}, {"error_ms": 5_000}, {"error_ms": None}])
