@@ -144,12 +144,14 @@ class Level:
         near, good, far = [], [], []
         longest_us = self._reach_mm * 7  # at -40 degrees a millimetre there and back takes 6.6 us
         for echo_us in echoes_us:
-            mm = distance_mm(echo_us, self._air_c100) if 0 <= echo_us < longest_us else self._reach_mm
+            if not 0 <= echo_us < longest_us:
+                continue
+            mm = distance_mm(echo_us, self._air_c100)
             if mm < self._near_mm:
                 near.append(mm)
-            elif mm <= self._floor_mm:
+            elif mm <= min(self._floor_mm, self._reach_mm):
                 good.append(mm)
-            elif mm < self._reach_mm:
+            elif mm <= self._reach_mm:
                 far.append(mm)
         near.sort()
         good.sort()
