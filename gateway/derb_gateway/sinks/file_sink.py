@@ -1,6 +1,8 @@
-"""NDJSON files, one reading a line, each reading exactly once.
+"""NDJSON files, one reading a line, each reading exactly once for as long as the store lives.
 
-The number and the length of the file are committed with the cursor; what a crash left behind them is cut off.
+The number and the length of the file are committed with the cursor; what a crash left behind them is written
+over by the same readings. A store that was set aside or restored takes its memory with it: what nodes then send
+again comes again, under its old key, and what stands in the files already stays there.
 """
 
 import asyncio
@@ -16,6 +18,7 @@ from derb_gateway.sinks.base import Batch
 log = logging.getLogger(__name__)
 
 _NAME = "readings-{:06d}.ndjson"
+_SHORTER = "it is shorter than what was written"
 
 
 class Place(NamedTuple):
@@ -34,17 +37,18 @@ class FileSink:
         self._keep_files = keep_files
 
     async def open(self, state: str | None) -> str | None:
-        """Cut the files back to what is committed; SinkRetry."""
+        """Compare the files with what is committed; SinkRetry."""
         try:
-            return json.dumps(await asyncio.to_thread(self._cut_back, state))
+            return json.dumps(await asyncio.to_thread(self._found, state))
         except OSError as error:
             raise SinkRetry(str(error)) from error
 
     async def deliver(self, batch: Batch, state: str | None) -> str | None:
         """Append and sync; return the new place. SinkRetry."""
         lines = "".join(json.dumps(reading, separators=(",", ":")) + "\n" for reading in batch.readings)
+        keys = {str(reading["key"]) for reading in batch.readings}
         try:
-            return json.dumps(await asyncio.to_thread(self._append, _place(state), lines.encode()))
+            return json.dumps(await asyncio.to_thread(self._append, _place(state), keys, lines.encode()))
         except OSError as error:
             raise SinkRetry(str(error)) from error
 
@@ -54,31 +58,29 @@ class FileSink:
     def _path(self, number: int) -> Path:
         return self._directory / _NAME.format(number)
 
-    def _cut_back(self, state: str | None) -> Place:
+    def _found(self, state: str | None) -> Place:
+        """Return the committed place, or a new file if the files are ahead of it: the store is an older one."""
         self._directory.mkdir(parents=True, exist_ok=True)
         there = self._numbers()
         if state is None:  # a new store: what an older one wrote is not ours to touch
             return Place(max(there, default=0) + 1, 0)
         place = _place(state)
-        for number in there:
-            if number > place.number:
-                self._path(number).unlink()
-        path = self._path(place.number)
-        length = path.stat().st_size if path.exists() else 0
-        if length < place.length:
-            log.error(
-                "a sink's file is shorter than what was written", extra={"path": str(path), "bytes": length}
-            )
-            return Place(place.number + 1, 0)
-        if length > place.length:
-            os.truncate(path, place.length)
+        begun = place.number + (place.length >= self._rotate_bytes)  # all that a crash can have left
+        if max(there, default=0) > begun:
+            return self._elsewhere(place, "there are newer files than the store knows of")
+        if self._size(place.number) < place.length:
+            return self._elsewhere(place, _SHORTER)
         return place
 
-    def _append(self, place: Place, lines: bytes) -> Place:
-        """Write at the committed place, whatever a failed attempt left behind it."""
+    def _append(self, place: Place, keys: set[str], lines: bytes) -> Place:
+        """Write at the committed place, over what a failed attempt at these readings left behind it."""
         if place.length >= self._rotate_bytes:
             place = Place(place.number + 1, 0)
             self._drop_oldest(place.number)
+        if self._size(place.number) < place.length:
+            place = self._elsewhere(place, _SHORTER)
+        elif self._foreign_behind(place, keys):
+            place = self._elsewhere(place, "it holds readings that the store does not know of")
         path = self._path(place.number)
         new = not path.exists()
         with path.open("r+b" if not new else "w+b") as file:
@@ -90,6 +92,23 @@ class FileSink:
         if new:
             _sync_folder(self._directory)
         return Place(place.number, place.length + len(lines))
+
+    def _size(self, number: int) -> int:
+        path = self._path(number)
+        return path.stat().st_size if path.exists() else 0
+
+    def _elsewhere(self, place: Place, why: str) -> Place:
+        """Leave the files as they are and go on in a new one."""
+        log.error("forwarded files changed", extra={"path": str(self._path(place.number)), "why": why})
+        return Place(max(place.number, *self._numbers(), 0) + 1, 0)
+
+    def _foreign_behind(self, place: Place, keys: set[str]) -> bool:
+        """Return whether a reading stands behind the place that is not about to be written again."""
+        if self._size(place.number) <= place.length:
+            return False
+        with self._path(place.number).open("rb") as file:
+            file.seek(place.length)
+            return any(key is not None and key not in keys for key in map(_key, file))
 
     def _drop_oldest(self, newest: int) -> None:
         if self._keep_files:
@@ -104,6 +123,14 @@ class FileSink:
 
 def _place(state: str | None) -> Place:
     return Place(*json.loads(state)) if state else Place(1, 0)
+
+
+def _key(line: bytes) -> str | None:
+    """Return a line's key, None for what a crash cut off."""
+    try:
+        return str(json.loads(line)["key"])
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def _sync_folder(path: Path) -> None:
