@@ -106,7 +106,8 @@ async def connect(
     on_message: Callable[[Link, MQTTMessage], None] | None = None,
 ) -> AsyncIterator[Link]:
     """Connect once. BrokerRefused if we may not, BrokerError if it fails or when leaving finds it broken."""
-    client = _client(connection, client_id, wish)
+    with translated():  # a password or certificate file may be missing just now
+        client = _client(connection, client_id, wish)
     link = Link(client, wish.version)
     _hook(link, on_message)
     await _enter(client)

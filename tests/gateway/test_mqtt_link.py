@@ -125,6 +125,21 @@ async def test_nobody_there() -> None:
             pass
 
 
+@pytest.mark.parametrize("what", ["no password file", "no authority", "bad authority", "no certificate"])
+async def test_what_cannot_be_read_just_now_is_a_broker_that_is_away(tmp_path: Path, what: str) -> None:
+    (tmp_path / "bad").write_text("not a certificate")
+    settings: dict[str, dict[str, object]] = {
+        "no password file": {"username": "gw", "password_file": tmp_path / "gone"},
+        "no authority": {"tls": {"ca_file": tmp_path / "gone"}},
+        "bad authority": {"tls": {"ca_file": tmp_path / "bad"}},
+        "no certificate": {"tls": {"cert_file": tmp_path / "gone", "key_file": tmp_path / "gone"}},
+    }
+    connection = Connection.model_validate({"port": free_port(), **settings[what]})
+    with pytest.raises(BrokerError):
+        async with connect(connection, "gw", SessionWish()):
+            pass
+
+
 async def test_somebody_there_who_says_nothing() -> None:
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()

@@ -135,12 +135,18 @@ class Forwarder:
     def _attempts(self) -> AsyncRetrying:
         base_s, max_s = self._retry_s
         return AsyncRetrying(
-            retry=retry_if_exception_type(RetryError),
+            retry=retry_if_exception_type(Exception),  # whatever is wrong with one sink ends nothing else
             wait=wait_random_exponential(multiplier=base_s, max=max_s),
             before_sleep=self._failed,
         )
 
     def _failed(self, state: RetryCallState) -> None:
-        if self.healthy and state.outcome is not None:
-            log.warning("sink is away", extra={"sink": self.name, "why": str(state.outcome.exception())})
+        error = state.outcome.exception() if state.outcome is not None else None
+        if self.healthy and error is not None:
+            known = isinstance(error, RetryError)
+            log.warning(
+                "sink is away",
+                extra={"sink": self.name, "why": str(error) if known else repr(error)},
+                exc_info=None if known else error,
+            )
         self.healthy = False

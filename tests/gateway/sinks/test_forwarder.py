@@ -23,6 +23,7 @@ class Obedient:
     def __init__(self) -> None:
         self.batches: list[list[int]] = []
         self.failures = 0
+        self.failure: Exception = SinkRetry("away")
         self.refuses: Callable[[int], bool] = lambda _: False
         self.opened_with: str | None = "never"
         self.closed = False
@@ -34,7 +35,7 @@ class Obedient:
     async def deliver(self, batch: Batch, state: str | None) -> str | None:
         if self.failures:
             self.failures -= 1
-            raise SinkRetry("away")
+            raise self.failure
         sequences = [reading["seq"] for reading in batch.readings]
         if any(self.refuses(sequence) for sequence in sequences):
             raise SinkRefused("never")
@@ -131,6 +132,16 @@ async def test_failures_are_tried_again_in_order_and_told_once(
     await eventually(lambda: rig.sink.got() == [0, 1, 2, 3])
     await eventually(lambda: forwarder.healthy)
     assert sum("sink is away" in message for message in caplog.messages) == 1
+
+
+async def test_a_bug_in_a_sink_is_a_sink_that_is_away(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    rig.sink.failures, rig.sink.failure = 3, ZeroDivisionError()
+    task = rig.start(rig.forwarder(size=2))
+    await rig.make(2)
+    await eventually(lambda: rig.sink.got() == [0, 1])
+    assert not task.done()
+    (record,) = [record for record in caplog.records if record.message == "sink is away"]
+    assert record.exc_info is not None
 
 
 async def test_one_refused_reading_costs_only_itself(rig: Rig) -> None:
