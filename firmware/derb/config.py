@@ -26,6 +26,7 @@ _NUMBERS = {
     "backoff_max_s": (21600, 60, 86400),
     "empty_mm": (1500, 100, 8000),
     "full_mm": (250, 0, 7900),
+    "floor_pct": (100, 10, 100),
     "log": (0, 0, 1),
 }
 _TEXTS = {"ssid": ("", 32), "psk": ("", 63), "broker": ("", 64), "user": ("", 64), "password": ("", 64)}
