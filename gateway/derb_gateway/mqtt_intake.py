@@ -90,11 +90,11 @@ class MqttIntake:
             settings.mqtt_version(), False, settings.session_expiry_s, settings.receive_maximum
         )
         self._inbox.forget()
-        self._fence = Fence(self._clock, self._received_until)
+        self._fence = Fence(self._clock, self._received_until, settings.fence_s)
         async with connect(settings, self._client_id, wish, self._came) as link:
             self._link = link
             if not link.session_present:
-                self._fence = Fence(self._clock, began_ms)  # nothing was kept for us: all that comes is new
+                self._fence = Fence(self._clock, began_ms, settings.fence_s)  # all that comes is new
             await _first_of(link.wait_for_end(), self._listen(link, up))
 
     async def _listen(self, link: Link, up: Callable[[], None]) -> None:

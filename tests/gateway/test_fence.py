@@ -44,6 +44,31 @@ def test_a_fence_that_stays_out_means_that_messages_wait() -> None:
     clock.pass_s(0.2)
     assert fence.error_ms() == 6_100  # since the last one that came back was sent
     assert fence.came_back(nonce or b"") == NOW_MS + 5_000
+    assert fence.error_ms() == 1_100  # what follows it may have come just after it was sent
+    fence.came_back(fence.send() or b"")
+    assert fence.error_ms() == 0
+
+
+def test_a_process_that_had_no_cpu_found_messages_waiting() -> None:
+    clock = StillClock()
+    fence = settled(clock)
+    clock.pass_s(15)
+    assert fence.error_ms() == 15_000
+    nonce = fence.send()
+    assert fence.error_ms() == 15_000  # the rest of what waited
+    fence.came_back(nonce or b"")
+    assert fence.error_ms() == 0
+
+
+def test_a_fence_that_was_out_meanwhile_does_not_speak_for_what_follows_it() -> None:
+    clock = StillClock()
+    fence = settled(clock)
+    clock.pass_s(5)
+    nonce = fence.send()
+    clock.pass_s(15)
+    fence.came_back(nonce or b"")
+    assert fence.error_ms() == 15_000
+    fence.came_back(fence.send() or b"")
     assert fence.error_ms() == 0
 
 
