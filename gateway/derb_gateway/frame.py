@@ -17,6 +17,7 @@ VERSION = 1
 FRAME_MIN_BYTES = 13
 FRAME_MAX_BYTES = 240
 TAG_BYTES = 8
+SEQUENCE_MAX = 16_383
 _UPLINK = b"derb1u"
 _TOPIC = re.compile(r"d/([0-9a-f]{12})/u")
 _AGE_IS_LOWER_BOUND = 0x10
@@ -131,6 +132,9 @@ def _decode(frame: bytes, end: int) -> Uplink:
     age_s, at = read_varint(frame, at, end)
     if boot == 0:
         msg = "boot numbers start at 1"
+        raise Malformed(msg)
+    if sequence > SEQUENCE_MAX:
+        msg = f"sequence number {sequence}; none is above {SEQUENCE_MAX}"
         raise Malformed(msg)
     readings = tuple(decode_body(frame, at, end, sequence, age_s))
     return Uplink(kind, boot, bool(frame[0] & _AGE_IS_LOWER_BOUND), readings)

@@ -6,7 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from derb_gateway.frame import BadTopic, FrameError, check_head, decode_uplink, node_of_topic, tag
+from derb_gateway.frame import (
+    SEQUENCE_MAX,
+    BadTopic,
+    FrameError,
+    check_head,
+    decode_uplink,
+    node_of_topic,
+    tag,
+)
 from derb_gateway.readings import HEALTH, LEVEL, PARKING, Health, Level, Parking, Reading, Uplink
 from derb_tools.wire import encode_uplink
 from gateway.kit import KEY, NODE, OTHER, OTHER_KEY, frame
@@ -125,7 +133,7 @@ BODIES = {
 def uplinks(draw: st.DrawFn) -> Uplink:
     kind = draw(st.sampled_from([PARKING, LEVEL]))
     bodies = draw(st.lists(BODIES[kind], min_size=1, max_size=20))
-    sequence = draw(st.integers(len(bodies) - 1, 2**32 - 1))
+    sequence = draw(st.integers(len(bodies) - 1, SEQUENCE_MAX))
     age_s = draw(st.integers(0, 2**20))
     readings = []
     for i, body in enumerate(bodies):

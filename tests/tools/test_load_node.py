@@ -55,3 +55,17 @@ def test_a_frame_again_holds_one_run_and_not_too_much() -> None:
     assert again is not None
     assert len(decode_uplink(NODE, KEY, again).readings) == 40
     assert len(again) <= 240
+
+
+def test_after_16383_a_new_boot_is_taken() -> None:
+    node = LoadNode(NODE, KEY, boot=7)
+    for i in range(16_386):
+        node.new_frame(float(i))
+    node.took(receipt(Range(7, 0, 16_381)), 20_000.0)
+    frames = []
+    while again := node.overdue_frame(30_000.0 + 10 * len(frames), 1.0):
+        uplink = decode_uplink(NODE, KEY, again)
+        frames.append([(uplink.boot, reading.sequence) for reading in uplink.readings])
+        node.took(receipt(Range(uplink.boot, uplink.oldest, uplink.sequence)), 30_000.0)
+    assert frames == [[(7, 16_383), (7, 16_382)], [(8, 1), (8, 0)]]
+    assert {f"{NODE}:7:16383", f"{NODE}:8:0"} < node.made_keys()

@@ -154,7 +154,7 @@ def vectors():
     yield uplink("parking unknown, other node", 1, 200, 300, 90, [(0, 0, 0)], node=NODE2, key=KEY2)
     yield uplink("largest one-byte numbers", 1, 127, 127, 127, [(2, 1, 15)])
     yield uplink("smallest two-byte numbers", 1, 128, 128, 128, [(2, 31, 16)])
-    yield uplink("largest numbers", 1, 0xFFFFFFFF, 0xFFFFFFFF, 500000, [(1, 62, 254)])
+    yield uplink("largest numbers", 1, 0xFFFFFFFF, 16383, 500000, [(1, 62, 254)])
     yield uplink("three parking events", 1, 2, 40, 5, [(2, 60, 100), (1, 50, 120), (2, 61, 80)], [1200, 0])
     yield uplink(
         "parking after a loss of power", 1, 4, 2, 30, [(1, 40, 200), (2, 63, 17)], [90000], bound=True
@@ -238,6 +238,7 @@ def vectors():
     yield refused("kind 0 upwards", "malformed", head(0) + parking(1, 1, 1))
     yield refused("a kind of the future", "malformed", head(9) + parking(1, 1, 1))
     yield refused("boot 0", "malformed", head(1, boot=0) + parking(1, 1, 1))
+    yield refused("a sequence number above 16,383", "malformed", head(1, last=16384) + parking(1, 1, 1))
     yield refused("parking state 3", "malformed", head(1) + parking(3, 1, 1))
     yield refused("half a parking record", "malformed", head(1) + parking(1, 1, 1)[:1])
     yield refused("a gap and nothing after", "malformed", head(1) + parking(1, 1, 1) + varint(60))

@@ -1,6 +1,9 @@
 """One node of a simulated fleet at the wire level: what it sent, what it holds receipts for. No I/O."""
 
-from derb_gateway.frame import FrameError
+from collections.abc import Iterable
+
+from derb_gateway.downlink import Range
+from derb_gateway.frame import SEQUENCE_MAX, FrameError
 from derb_gateway.readings import PARKING, Parking, Reading, Uplink
 
 from derb_tools.downlink import decode_downlink
@@ -20,7 +23,7 @@ class LoadNode:
         self.bad_downlinks = 0
         self.latencies_s: list[float] = []
         self._key = key
-        self._made_s: dict[int, float] = {}
+        self._made_s: dict[int, float] = {}  # by numbers that go on where sequences begin anew
         self._sent_s = 0.0
 
     @property
@@ -30,7 +33,7 @@ class LoadNode:
 
     def made_keys(self) -> set[str]:
         """The upstream keys of all readings made."""
-        return {f"{self.node}:{self.boot}:{sequence}" for sequence in range(self.made)}
+        return {"{}:{}:{}".format(self.node, *self._identity(number)) for number in range(self.made)}
 
     def new_frame(self, now_s: float) -> bytes:
         """Make one reading and return the frame that carries it."""
@@ -46,7 +49,8 @@ class LoadNode:
         self._sent_s = now_s
         oldest = min(self._made_s)
         newest = oldest
-        while newest + 1 in self._made_s and newest - oldest + 1 < _READINGS_A_FRAME:
+        last = oldest | SEQUENCE_MAX  # of the same boot
+        while newest + 1 in self._made_s and newest < last and newest - oldest + 1 < _READINGS_A_FRAME:
             newest += 1
         return self._frame(oldest, newest, now_s)
 
@@ -57,14 +61,24 @@ class LoadNode:
         except FrameError:
             self.bad_downlinks += 1
             return
-        for boot, first, last in downlink.ranges:
-            if boot == self.boot:
-                for sequence in [s for s in self._made_s if first <= s <= last]:
-                    self.latencies_s.append(now_s - self._made_s.pop(sequence))
+        for number in [n for n in self._made_s if self._named(n, downlink.ranges)]:
+            self.latencies_s.append(now_s - self._made_s.pop(number))
+
+    def _identity(self, number: int) -> tuple[int, int]:
+        """Return (boot, sequence): after 16,383 a new boot is taken."""
+        boots, sequence = divmod(number, SEQUENCE_MAX + 1)
+        return self.boot + boots, sequence
+
+    def _named(self, number: int, ranges: Iterable[Range]) -> bool:
+        boot, sequence = self._identity(number)
+        return any(of == boot and first <= sequence <= last for of, first, last in ranges)
 
     def _frame(self, oldest: int, newest: int, now_s: float) -> bytes:
         readings = [
-            Reading(s, int(now_s - self._made_s[s]), Parking(_STATES[s % 2], 100, s % 1000))
-            for s in range(newest, oldest - 1, -1)
+            Reading(
+                self._identity(n)[1], int(now_s - self._made_s[n]), Parking(_STATES[n % 2], 100, n % 1000)
+            )
+            for n in range(newest, oldest - 1, -1)
         ]
-        return encode_uplink(self.node, self._key, Uplink(PARKING, self.boot, False, tuple(readings)))
+        boot, _ = self._identity(newest)
+        return encode_uplink(self.node, self._key, Uplink(PARKING, boot, False, tuple(readings)))
