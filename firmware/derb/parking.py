@@ -48,7 +48,7 @@ _RADIO_MOST = const(12)
 # What still moves after so long is taken for noise: the band that counts as still widens by its own width in each.
 _WIDEN_S = const(60)
 # Step x excursion x bend, uT3: neighbours, lorries and trams stay below, cars above.
-_CAR_UT3 = const(14)
+_CAR_UT3 = const(12)
 _MOST_CAR_UT3 = const(64)
 _SURE_UT3 = const(100)
 _MOST_NT = const(16000)
@@ -61,8 +61,8 @@ _SPARSE_MS = const(4000)
 _FEW_MOVES = const(4)
 # How near to the empty field is empty: part of what the car had changed, for a neighbour may have moved meanwhile.
 _NEAR_PERCENT = const(45)
-_NEAR_MOST_NT = const(6000)
-_SURELY_PERCENT = const(25)
+_NEAR_MOST_NT = const(9000)
+_SURELY_PERCENT = const(12)
 _NEARER_PERCENT = const(60)
 _NEIGHBOUR_NT = const(3000)
 
@@ -335,7 +335,7 @@ class Parking:
         step = self._reach(f)
         score = self._score = self._weigh(step)
         clear = step > _LEAST_STEP_NT + self._noise + max(0, self._unrest - _CALM_NT) // 4
-        if not clear:
+        if not clear and (self._from_held == FREE or score < _SURE_UT3):
             self._keep_state()
             return
         self._radio_n = 0
@@ -355,6 +355,8 @@ class Parking:
         if self._is_empty_again(step, score):
             self._proof = min(proof + 1, _MOST_PROOF)
             self._free()
+            # The bay is empty beyond doubt: what moves next is another episode.
+            self._rest_ms = _JOIN_MS + 1
         elif again > proof:
             self._proof = min(again, _MOST_PROOF)
             self._free()
@@ -384,7 +386,7 @@ class Parking:
         stood = self._line.reach(f[0] - e[0], f[1] - e[1], f[2] - e[2])
         if away >= step:
             return False
-        if away < stood * _SURELY_PERCENT // 100:
+        if away < min(self._noise // 4 + stood * _SURELY_PERCENT // 100, _NEIGHBOUR_NT):
             return True
         near = min(self._noise // 2 + stood * _NEAR_PERCENT // 100, _NEAR_MOST_NT)
         if score >= _SURE_UT3:
