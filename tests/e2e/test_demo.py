@@ -1,6 +1,7 @@
 """The demo runs as a user runs it, on either broker, and says the truth at its end."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -39,7 +40,10 @@ def test_every_reading_of_the_street_arrives_exactly_once(broker: str, tmp_path:
 
 
 def test_ctrl_c_ends_it_with_a_summary() -> None:
-    with subprocess.Popen(DERB, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    """A terminal sends it to every process of the group, the boards among them."""
+    with subprocess.Popen(
+        DERB, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
         assert process.stderr is not None
         deadline = time.monotonic() + 60
         while (
@@ -48,7 +52,7 @@ def test_ctrl_c_ends_it_with_a_summary() -> None:
             and time.monotonic() < deadline
         ):
             continue
-        process.send_signal(signal.SIGINT)
+        os.killpg(process.pid, signal.SIGINT)
         out, err = process.communicate(timeout=90)
     summary = _summary(subprocess.CompletedProcess(DERB, process.returncode, out, err))
     assert summary["lost"] == summary["doubled"] == 0

@@ -17,6 +17,7 @@ import typer
 
 from derb_tools.errors import PartMissing, ToolError
 
+INTERRUPTED = 130
 OWN_PACKAGES = {"derb_tools", "derb_gateway"}
 
 
@@ -52,9 +53,15 @@ def main() -> None:
     except ToolError as error:
         print(f"derb: {error}", file=sys.stderr)
         sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
     except BrokenPipeError:
         # Whoever read our output has gone, `| head` for one; Python must not fail once more when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"derb: {where}{error.strerror or error}", file=sys.stderr)
         sys.exit(1)
 
 

@@ -97,6 +97,7 @@ class ForkServer:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 pass_fds=[far.fileno()],
+                start_new_session=True,  # a Ctrl-C in the terminal is for us: we end the boards
             )
         atexit.register(self.close)
         if not self._process.stdout or self._process.stdout.readline() != _READY:
@@ -145,6 +146,7 @@ class PlainLauncher:
                 stdout=output,
                 stderr=output,
                 pass_fds=[messages],
+                start_new_session=True,
                 restore_signals=False,  # SIGPIPE stays ignored: see `zygote._become_board`
             )
         finally:

@@ -34,8 +34,7 @@ from derb_tools.errors import ToolError
 Engine = Literal["auto", "mosquitto", "amqtt"]
 SITE, ZONE = "casablanca-maarif", "maarif"
 AMQTT_WARNING = (
-    "amqtt stands in for Mosquitto. It loses what it acknowledged when it restarts;"
-    " the receipts heal that."
+    "amqtt stands in for Mosquitto. It loses what it acknowledged when it restarts; the receipts heal that."
 )
 _FRAME_S = 0.25
 _DRAIN_S = 20.0
@@ -71,6 +70,8 @@ class Demo:
         self, folder: Path, *, seed: int, speed: float, console: Console, picture: Path | None, engine: Engine
     ) -> None:
         self._folder = folder
+        if picture:
+            picture.touch()  # a place that cannot be written is said now, not after the run
         self._picture = picture
         self._console = console
         self._speed = speed
@@ -193,11 +194,14 @@ class Demo:
                 await asyncio.sleep(_REPORT_S)
                 self._console.print(_line(self._ledger, self._upstream))
         with Live(
-            self._view.render(_unix_ms(clock)), console=self._console, refresh_per_second=4, screen=False
+            self._view.render(_unix_ms(clock), self._console.width),
+            console=self._console,
+            refresh_per_second=4,
+            screen=False,
         ) as live:
             while True:
                 await asyncio.sleep(_FRAME_S)
-                live.update(self._view.render(_unix_ms(clock)))
+                live.update(self._view.render(_unix_ms(clock), self._console.width))
 
     def _woke(self, board: SimBoard, result: WakeResult) -> None:
         node = self._names[board.dir]

@@ -21,6 +21,7 @@ CITY_TIME = ZoneInfo("Africa/Casablanca")
 _STATE_STYLE = {"free": "bold green", "occupied": "bold red", "unknown": "yellow"}
 _STATES = ("unknown", "free", "occupied")
 _NEWS = 8
+_WIDE = 92  # columns that bays and containers need beside each other
 _ALARMS = {"collected": "the surface fell by {value} mm", "full": "the surface is {value} mm from the sensor"}
 
 
@@ -68,16 +69,19 @@ class StreetView:
             self.news.append(_headline(self.places[reading["node"]], reading))
         seen.observed_at = reading["observed_at"]
 
-    def render(self, street_unix_ms: int) -> RenderableType:
+    def render(self, street_unix_ms: int, width: int = 100) -> RenderableType:
         """Return the whole picture."""
         title = f"Derb · zone Maarif · {_clock(street_unix_ms)} · time runs {self.speed:g} times fast · {self.broker}"
         parts: list[RenderableType] = [Text(title, style="bold")]
         if self.warning:
             parts.append(Text(self.warning, style="yellow"))
-        street = Table.grid(padding=(0, 2))
-        street.add_row(self._bays(), self._containers())
+        street: list[RenderableType] = [self._bays(), self._containers()]
+        if width >= _WIDE:
+            side_by_side = Table.grid(padding=(0, 2))
+            side_by_side.add_row(*street)
+            street = [side_by_side]
         parts += [
-            street,
+            *street,
             self._numbers(),
             Panel(Group(*self.news), title="what reached the city", title_align="left"),
         ]
