@@ -74,14 +74,14 @@ def lock(path: Path) -> int:
     return descriptor
 
 
-def open_store(path: Path) -> tuple[sqlite3.Connection, Path | None]:
+def open_store(path: Path, above_id: int = 0) -> tuple[sqlite3.Connection, Path | None]:
     """Return a connection to a sound store and, if the old file was damaged, where it was put."""
     try:
-        return connect(path), None
+        return connect(path, above_id), None
     except Damaged as damage:
         aside = set_aside(path)
         log.error("store damaged, set aside", extra={"aside": str(aside), "why": str(damage)})  # noqa: TRY400
-        return connect(path), aside
+        return connect(path, above_id), aside
 
 
 def connect(path: Path, above_id: int = 0) -> sqlite3.Connection:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from derb_gateway import schema
+from derb_gateway.errors import StoreError, StoreLocked
 from derb_gateway.intervals import IntervalSet
 
 
@@ -66,12 +67,30 @@ class Store:
         self._top_id = 0
         self._lock = schema.lock(path)
         self.db, self.set_aside = schema.open_store(path)
+        self.is_open = True
 
     def replace_damaged(self) -> None:
-        """Set the file aside and go on with a new one."""
+        """Set the file aside and go on with a new one; StoreError, and `ensure_open` tries again."""
+        self.is_open = False
         self.db.close()
-        self.set_aside = schema.set_aside(self.path)
-        self.db = schema.connect(self.path, self._top_id)
+        try:
+            self.set_aside = schema.set_aside(self.path)
+        except OSError as error:
+            msg = f"{self.path}: cannot be set aside: {error.strerror}"
+            raise StoreError(msg) from error
+        self.ensure_open()
+
+    def ensure_open(self) -> None:
+        """Open the file if replacing a damaged one has failed; StoreError."""
+        if self.is_open:
+            return
+        try:
+            self.db, aside = schema.open_store(self.path, self._top_id)
+        except (schema.Damaged, StoreLocked, OSError) as error:
+            msg = f"the damaged store is not replaced yet: {error}"
+            raise StoreError(msg) from error
+        self.set_aside = aside or self.set_aside
+        self.is_open = True
 
     def close(self) -> None:
         """Close the file and let others have it."""

@@ -91,6 +91,7 @@ class Writer:
             job.promise.set_exception(error)
 
     def _transaction(self, jobs: list[_Job]) -> list[Any]:
+        self._store.ensure_open()
         self._store.db.execute("BEGIN IMMEDIATE")
         results = [job.work(self._store) for job in jobs]
         self._store.db.execute("COMMIT")
@@ -98,14 +99,21 @@ class Writer:
         return results
 
     def _roll_back(self, error: Exception) -> None:
-        if self._store.db.in_transaction:
+        if self._store.is_open and self._store.db.in_transaction:
             self._store.db.execute("ROLLBACK")
         self._on_rollback()
         if isinstance(error, sqlite3.Error) and schema.is_damage(error):
+            self._replace(error)
+
+    def _replace(self, damage: sqlite3.Error) -> None:
+        """Set a damaged file aside; if that fails, every later transaction tries to open a new one first."""
+        try:
             self._store.replace_damaged()
-            log.error(
-                "store damaged, set aside", extra={"aside": str(self._store.set_aside), "why": str(error)}
-            )
+        except StoreError as error:
+            log.error("damaged store not replaced", extra={"why": str(error)})  # noqa: TRY400 - its text says it all
+        else:
+            aside = str(self._store.set_aside)
+            log.error("store damaged, set aside", extra={"aside": aside, "why": str(damage)})
 
 
 def _translated(error: Exception) -> Exception:

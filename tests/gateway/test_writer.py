@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from derb_gateway import schema
 from derb_gateway.errors import StoreError
 from derb_gateway.store import Store
 from derb_gateway.writer import Writer
@@ -75,12 +76,13 @@ async def test_a_disk_that_refuses_is_worth_another_try(rig: Rig) -> None:
     assert await rig.writer.do(lambda store: count(store, "after")) == "after"
 
 
-async def test_damage_while_running_sets_the_file_aside(rig: Rig) -> None:
-    def damaged(_store: Store) -> None:
-        error = sqlite3.DatabaseError("database disk image is malformed")
-        error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-        raise error
+def damaged(_store: Store) -> None:
+    error = sqlite3.DatabaseError("database disk image is malformed")
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    raise error
 
+
+async def test_damage_while_running_sets_the_file_aside(rig: Rig) -> None:
     await rig.writer.do(lambda store: count(store, "before"))
     rig.store.db.execute(
         "UPDATE sqlite_sequence SET seq = 1 << 52"
@@ -93,3 +95,24 @@ async def test_damage_while_running_sets_the_file_aside(rig: Rig) -> None:
     await rig.writer.do(lambda store: count(store, "after"))
     assert dict(rig.store.counters()) == {"after": 1}
     assert rig.rollbacks == 1
+
+
+@pytest.mark.parametrize("step", ["connect", "set_aside"])
+async def test_a_file_that_cannot_be_replaced_at_once_is_replaced_later(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, step: str
+) -> None:
+    def full(*_: object) -> None:
+        raise schema.Damaged("disk full") if step == "connect" else OSError(28, "No space left on device")
+
+    last_id = rig.store.last_id()
+    with monkeypatch.context() as patched:
+        patched.setattr(schema, step, full)
+        if step == "set_aside":  # what quick_check does not find
+            patched.setattr(schema, "connect", full)
+        for job in (damaged, lambda store: count(store, "lost")):
+            with pytest.raises(StoreError):
+                await rig.writer.do(job)
+    assert await rig.writer.do(lambda store: count(store, "after")) == "after"
+    assert dict(rig.store.counters()) == {"after": 1}
+    assert rig.store.last_id() >= last_id
+    assert "damaged store not replaced" in caplog.messages
