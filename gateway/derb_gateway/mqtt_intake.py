@@ -109,6 +109,8 @@ class MqttIntake:
             elif self._silent_s() > _FENCE_LOST_S:
                 raise BrokerError("our own message does not come back")
             await asyncio.sleep(self._settings.fence_s)
+            if self._fence.settled:
+                self.connection.steady()
 
     def _silent_s(self) -> float:
         """Return for how long a fence has been out and nothing else has come either."""

@@ -72,8 +72,11 @@ class Reconnect:
         self.failures += 1
         log.warning("connection lost", extra={"to": self._name, "state": self.state.value, "why": str(error)})
 
-    def _up(self) -> None:
+    def steady(self) -> None:
+        """Say that the connection has lived for a while: only then do the waits begin anew."""
         self._jitter.reset()
+
+    def _up(self) -> None:
         self._enter(State.UP)
         log.info("connected", extra={"to": self._name})
 

@@ -301,3 +301,37 @@ async def test_two_nodes_in_one_batch_get_a_receipt_each(
     await street.receipt(Range(1, 4, 4))
     await street.receipt(Range(1, 7, 7), OTHER, OTHER_KEY)
     await gateway.end()
+
+
+async def test_a_broker_that_breaks_right_after_the_subscription_is_not_hammered(
+    tmp_path: Path, path: Path
+) -> None:
+    connections = 0
+
+    async def breaks(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        subscriptions = 0
+        try:
+            while subscriptions < 2:
+                kind, length = await reader.readexactly(2)
+                body = await reader.readexactly(length)
+                if kind >> 4 == 1:
+                    writer.write(b"\x20\x03\0\0\0")
+                elif kind >> 4 == 8:
+                    subscriptions += 1
+                    writer.write(b"\x90\x04" + body[:2] + b"\0\x01")
+            await writer.drain()
+        except asyncio.IncompleteReadError:
+            pass  # the gateway has left
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(breaks, "127.0.0.1", 0)
+    settings = {**SETTINGS, "retry_base_s": 0.01, "retry_max_s": 60.0}
+    broker = Mosquitto(tmp_path / "broker", **settings, port=server.sockets[0].getsockname()[1])
+    async with server:
+        gateway = Gateway(path, broker)
+        await asyncio.sleep(2)
+        assert 2 < connections < 30
+        await gateway.end()

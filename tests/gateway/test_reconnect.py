@@ -12,15 +12,18 @@ from derb_gateway.reconnect import Reconnect, State
 class Script:
     """Sessions that end as they are told to; the sleep after the last one never ends."""
 
-    def __init__(self, *ends: BrokerError, up: bool = False) -> None:
+    def __init__(self, *ends: BrokerError, up: bool = False, steady: bool = False) -> None:
         self._ends = list(ends)
         self._up = up
+        self._steady = steady
         self.slept: list[float] = []
         self.states: list[State] = []
 
     async def session(self, up: Callable[[], None]) -> None:
         if self._up:
             up()
+        if self._steady:
+            self.reconnect.steady()
         raise self._ends.pop(0)
 
     async def sleep(self, seconds: float) -> None:
@@ -29,12 +32,12 @@ class Script:
             raise asyncio.CancelledError
 
     async def play(self) -> Reconnect:
-        reconnect = Reconnect(
+        self.reconnect = Reconnect(
             "test", self.session, FullJitter(1.0, 8.0), sleep=self.sleep, on_state=self.states.append
         )
         with pytest.raises(asyncio.CancelledError):
-            await reconnect.run()
-        return reconnect
+            await self.reconnect.run()
+        return self.reconnect
 
 
 async def test_waits_grow_with_failures_and_have_an_end() -> None:
@@ -47,10 +50,16 @@ async def test_waits_grow_with_failures_and_have_an_end() -> None:
     assert len(set(script.slept)) > 30  # full jitter: no two wait alike
 
 
-async def test_a_connection_that_was_up_starts_the_waits_anew() -> None:
-    script = Script(*[BrokerError("away")] * 20, up=True)
+async def test_a_connection_that_was_steady_starts_the_waits_anew() -> None:
+    script = Script(*[BrokerError("away")] * 20, up=True, steady=True)
     await script.play()
     assert all(wait <= 1.0 for wait in script.slept)
+
+
+async def test_a_connection_that_was_only_up_does_not() -> None:
+    script = Script(*[BrokerError("away")] * 40, up=True)
+    await script.play()
+    assert max(script.slept) > 1.0
 
 
 async def test_a_refusal_is_not_hammered() -> None:
