@@ -318,7 +318,17 @@ class Parking:
         self._plateaus.shift(x, y, z)
         self._rest_n = min(n, 32)
         self._rest_ms = 0
+        before = self._held
         self._judge()
+        self._trust(before)
+
+    def _trust(self, before):
+        score = self._score
+        if self._held != before:
+            self._sure = min(99, 60 + score * 39 // (8 * _SURE_UT3))
+        elif self._car // 2 <= score < 8 * _SURE_UT3 and self._reach(self._from) > _LEAST_STEP_NT + self._noise:
+            # Nearly a car, or a car where one stood already: either may have been mistaken.
+            self._sure = max(50, self._sure - 10)
 
     def _move(self, i, by):
         self._rest[i] += by << FINE
@@ -448,6 +458,7 @@ class Parking:
                 and self._reach(self._from) > _LEAST_STEP_NT + self._noise
             ):
                 self._score = _SURE_UT3
+                self._sure = 70
                 self._occupy(self._from[0], self._from[1], self._from[2])
             elif n == _RADIO_MOST and self._from_held == OCCUPIED and self._score >= _SURE_UT3:
                 self._radio_free += louder // _RADIO_MOST
@@ -468,7 +479,7 @@ class Parking:
         )
 
     def dumps(self):
-        """Return all that must be remembered, 234 bytes."""
+        """Return all that must be remembered, 244 bytes."""
         record = bytearray(_SIZE)
         record[0] = _VERSION
         at = 1

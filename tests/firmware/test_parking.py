@@ -1,6 +1,17 @@
 """Detection: the promises that hold on any street."""
 
-from derb.parking import FREE, OCCUPIED, Parking
+try:
+    from micropython import heap_lock, heap_unlock
+except ImportError:  # CPython: nothing to lock
+
+    def heap_lock():
+        pass
+
+    heap_unlock = heap_lock
+
+from derb.parking import FREE, OCCUPIED, UNKNOWN, Parking
+
+HEAP_KB = 4096
 
 EARTH = (29000, -300, 30000)
 CAR = (9000, -4000, 12000)
@@ -100,3 +111,198 @@ def test_a_node_that_sleeps_sees_the_same_cars_as_one_that_watches():
             second += 1
     assert changes == [(i, OCCUPIED if i % 2 else FREE) for i in range(1, 7)], changes
     assert awake < 250, awake
+
+
+def _drive(still, over, after, seconds=8):
+    """A vehicle's field from `still` to `after` by way of `over`, each axis with its own timing."""
+    fields = []
+    for k in range(1, seconds):
+        hump = min(k, seconds - k)
+        fields.append(
+            tuple(
+                still[i] + (after[i] - still[i]) * k // seconds + over[i] * (hump if (k + i) % 3 else 0) // 4
+                for i in (0, 1, 2)
+            )
+        )
+    return fields + [after]
+
+
+def _noisy(fields, size=150, seed=1):
+    noisy = []
+    for field in fields:
+        axes = []
+        for value in field:
+            seed = (seed * 1103 + 12345) % 65521
+            axes.append(value + seed % (2 * size + 1) - size)
+        noisy.append(tuple(axes))
+    return noisy
+
+
+def _states(fields, parking=None):
+    parking = parking or Parking()
+    return [state for _, state in _run(parking, _noisy(fields))], parking
+
+
+OVER = (14000, -9000, 11000)
+WEAK = (1500, 900, -1600)
+
+
+def test_a_car_whose_standing_field_is_weaker_than_a_neighbours_is_seen_by_its_passage():
+    stand = _add(EARTH, WEAK)
+    fields = (
+        [EARTH] * 90 + _drive(EARTH, OVER, stand) + [stand] * 90 + _drive(stand, OVER, EARTH) + [EARTH] * 60
+    )
+    states, _ = _states(fields)
+    assert states == [OCCUPIED, FREE], states
+
+
+def test_a_car_that_drives_over_an_empty_bay_leaves_it_free():
+    states, _ = _states([EARTH] * 60 + _drive(EARTH, OVER, EARTH, 6) + [EARTH] * 60)
+    assert states in ([], [OCCUPIED, FREE]), states
+    states, parking = _states([EARTH] * 60 + _drive(EARTH, OVER, EARTH, 6) + [EARTH] * 60)
+    assert parking.state == FREE
+
+
+def test_a_neighbour_comes_and_goes_beside_an_empty_and_a_taken_bay():
+    beside = (1200, -900, 1500)
+    near = _add(EARTH, beside)
+    both = _add(near, CAR)
+    car = _add(EARTH, CAR)
+    fields = [EARTH] * 60 + [near] * 60 + [EARTH] * 60 + _drive(EARTH, OVER, car) + [car] * 60 + [both] * 60
+    states, parking = _states(fields)
+    assert states == [OCCUPIED], states
+    states, _ = _states(_drive(both, OVER, near) + [near] * 60 + [EARTH] * 60, parking)
+    assert states == [FREE], states
+
+
+def test_a_lorry_that_stands_beside_a_parked_car_frees_nothing():
+    car = _add(EARTH, CAR)
+    lorry = _add(car, (3500, 2500, -2800))
+    fields = [EARTH] * 60 + _drive(EARTH, OVER, car) + [car] * 60 + [lorry] * 40 + [car] * 60
+    states, _ = _states(fields)
+    assert states == [OCCUPIED], states
+
+
+def test_a_car_follows_another_within_seconds():
+    first, second = _add(EARTH, CAR), _add(EARTH, (-12000, 7000, 3000))
+    fields = [EARTH] * 60 + _drive(EARTH, OVER, first) + [first] * 60
+    fields += _drive(first, OVER, second, 14) + [second] * 60 + _drive(second, OVER, EARTH) + [EARTH] * 60
+    states, _ = _states(fields)
+    assert states == [OCCUPIED, FREE], states
+
+
+def test_a_node_installed_under_a_car_heals_when_the_empty_field_comes_back():
+    cars = [_add(EARTH, offset) for offset in (CAR, (-11000, 6000, 4000), (3000, 13000, -8000))]
+    fields = [cars[0]] * 90
+    for car in cars[1:]:
+        fields += _drive(fields[-1], OVER, EARTH) + [EARTH] * 90 + _drive(EARTH, OVER, car) + [car] * 90
+    fields += _drive(fields[-1], OVER, EARTH) + [EARTH] * 60
+    _, parking = _states(fields)
+    assert parking.state == FREE
+    _, parking = _states(_drive(EARTH, OVER, cars[0]) + [cars[0]] * 60, parking)
+    assert parking.state == OCCUPIED
+
+
+def test_a_step_between_two_samples_is_no_car():
+    moved = _add(EARTH, (8000, 5000, -4000))
+    states, parking = _states([EARTH] * 120 + [moved] * 120)
+    assert states == []
+    states, _ = _states(_drive(moved, OVER, _add(moved, CAR)) + [_add(moved, CAR)] * 60, parking)
+    assert states == [OCCUPIED]
+
+
+def test_currents_that_keep_to_one_line_are_learnt_and_left_out():
+    def tram(k):
+        return _add(EARTH, (500 * k, 300 * k, -600 * k))
+
+    passing = [tram(k) for k in (2, 5, 8, 11, 12, 12, 12, 12, 12, 12, 9, 6, 3, 0)]
+    states, parking = _states(([EARTH] * 60 + passing) * 12 + [EARTH] * 60)
+    assert states == [], states
+    assert not parking.busy
+    _run(parking, _noisy(passing[:7]))
+    assert not parking.busy
+
+
+def test_a_chip_that_repeats_itself_is_unknown_until_it_lives_again():
+    parking = Parking()
+    _run(parking, _noisy([EARTH] * 60))
+    changes = _run(parking, [EARTH] * 900)
+    assert [state for _, state in changes] == [UNKNOWN] and parking.confidence == 0
+    changes = _run(parking, _noisy([EARTH] * 10))
+    assert [state for _, state in changes] == [FREE]
+
+
+def test_a_saturated_chip_is_unknown_within_minutes_and_no_car():
+    parking = Parking()
+    _run(parking, _noisy([EARTH] * 60))
+    changes = _run(parking, [(400000, EARTH[1], EARTH[2])] * 120)
+    assert [state for _, state in changes] == [UNKNOWN]
+    assert [state for _, state in _run(parking, _noisy([EARTH] * 10))] == [FREE]
+
+
+def test_a_car_that_came_in_a_gap_is_seen_after_it():
+    for gap_ms in (300000, 3600000, 1 << 33):
+        parking = Parking()
+        _run(parking, _noisy([EARTH] * 60))
+        parking.step(gap_ms, EARTH[0] + CAR[0], EARTH[1] + CAR[1], EARTH[2] + CAR[2], 2000)
+        _run(parking, _noisy([_add(EARTH, CAR)] * 20))
+        assert parking.state == OCCUPIED, gap_ms
+
+
+def test_the_radio_finds_the_car_that_the_field_hardly_showed():
+    parking = Parking()
+    stand = _add(EARTH, (900, -500, 700))
+    for field, dbm in ((EARTH, -70), (stand, -83)):
+        for i, noisy in enumerate(_noisy([field] * 1800)):
+            parking.step(1000, noisy[0], noisy[1], noisy[2], 2000, dbm + (i // 60 * 7) % 5 - 2)
+    assert parking.state == OCCUPIED
+
+
+def test_quiet_samples_allocate_nothing():
+    parking = Parking()
+    fields = _noisy([EARTH] * 60)
+    _run(parking, fields)
+    heap_lock()
+    try:
+        for i in range(50):
+            field = fields[i]
+            parking.step(1000, field[0], field[1], field[2], 2000)
+    finally:
+        heap_unlock()
+    assert parking.state == FREE and not parking.busy
+
+
+def test_the_wildest_samples_allocate_nothing_either():
+    parking = Parking()
+    fields = [EARTH] * 30 + [
+        ((i * 7919) % 700001 - 350000, (i * 104729) % 700001 - 350000, 389999) for i in range(60)
+    ]
+    fields += [EARTH] * 200 + _drive(EARTH, OVER, _add(EARTH, CAR)) + [_add(EARTH, CAR)] * 30
+    fields = _noisy(fields, 900)
+    parking.step(1000, EARTH[0], EARTH[1], EARTH[2], 2000, -60)
+    heap_lock()
+    try:
+        for i in range(len(fields)):
+            field = fields[i]
+            parking.step(i * 331 % 5000, field[0], field[1], field[2], 2000, -60 - i % 40)
+    finally:
+        heap_unlock()
+
+
+def test_an_hour_gives_the_same_record_on_every_interpreter():
+    fields, here = [], EARTH
+    for k, offset in enumerate(
+        (CAR, None, WEAK, None, (-30000, 21000, 52000), None, (2500, -1500, 900), None)
+    ):
+        there = _add(EARTH, offset) if offset else EARTH
+        fields += [_add(here, (i // 9, -i // 7, i // 5)) for i in range(430 - 20 * k)] + _drive(
+            here, OVER, there, 7 + k
+        )
+        here = there
+    parking = Parking()
+    digest = 0
+    for i, still in enumerate(fields):
+        field = _noisy([still], 150, i + 1)[0]
+        parking.step(700 + i * 37 % 900, field[0], field[1], field[2], 2000, -70 - i // 50 % 9)
+        digest = (digest * 31 + parking.state * 7 + parking.confidence + parking.busy) % 1000003
+    assert (sum(parking.dumps()[:-4]), digest) == (21468, 631505), (sum(parking.dumps()[:-4]), digest)
