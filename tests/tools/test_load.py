@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from derb_gateway.registry import load_registry
 from derb_tools.errors import ToolError
-from derb_tools.load import fleet_nodes, percentile, upstream_report
+from derb_tools.load import fleet_nodes, upstream_report
 from gateway.kit import free_port, listening, wait_until
 from tools.command import run_derb
 
@@ -34,7 +34,7 @@ def port(tmp_path: Path) -> Iterator[int]:
 
 
 def test_all_is_confirmed_and_upstream_once(port: int, tmp_path: Path) -> None:
-    options = ["--nodes", "20", "--rate", "100", "--seconds", "2", "--broker", f"127.0.0.1:{port}"]
+    options = ["--rate", "100", "--seconds", "2", "--broker", f"127.0.0.1:{port}"]
     files = ["--registry", str(tmp_path / "registry.toml"), "--upstream", str(tmp_path / "out")]
     result = run_derb("load", *options, *files)
     assert result.returncode == 0, result.stderr
@@ -45,12 +45,39 @@ def test_all_is_confirmed_and_upstream_once(port: int, tmp_path: Path) -> None:
     assert 0 < report["latency_ms_p50"] <= report["latency_ms_p99"]
 
 
-def test_without_a_broker_it_says_so(tmp_path: Path) -> None:
-    registry = str(tmp_path / "registry.toml")
-    run_derb("load", "--nodes", "2", "--write-registry", registry)
-    result = run_derb("load", "--nodes", "2", "--registry", registry, "--broker", f"127.0.0.1:{free_port()}")
+def test_a_new_registry_is_its_owners_alone_and_told(tmp_path: Path) -> None:
+    path = tmp_path / "registry.toml"
+    result = run_derb("load", "--nodes", "3", "--write-registry", path)
+    assert (result.returncode, result.stdout.count("\n")) == (0, 1)
+    assert f"{path}: 3 made-up nodes" in result.stdout
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert len(fleet_nodes(path)) == 3
+
+
+def test_a_registry_that_is_there_is_never_written_over(tmp_path: Path) -> None:
+    path = tmp_path / "registry.toml"
+    path.write_text("keys of a real street")
+    result = run_derb("load", "--write-registry", path)
+    assert (result.returncode, result.stderr) == (
+        1,
+        f"derb: {path} exists already: choose another name\n",
+    )
+    assert path.read_text() == "keys of a real street"
+
+
+def test_no_folder_to_write_a_registry_into(tmp_path: Path) -> None:
+    result = run_derb("load", "--write-registry", tmp_path / "none" / "registry.toml")
     assert result.returncode == 1
-    assert "cannot be reached" in result.stderr
+    assert result.stderr.endswith(f"there is no folder {tmp_path / 'none'}\n")
+    (tmp_path / "file").touch()
+    result = run_derb("load", "--write-registry", tmp_path / "file" / "registry.toml")
+    assert (result.returncode, result.stderr.count("\n")) == (1, 1)
+
+
+def test_a_registry_of_nobody_is_no_fleet(tmp_path: Path) -> None:
+    (tmp_path / "registry.toml").touch()
+    with pytest.raises(ToolError, match="has no node"):
+        fleet_nodes(tmp_path / "registry.toml")
 
 
 def test_without_a_registry_it_is_misused() -> None:
@@ -70,8 +97,3 @@ def test_what_is_doubled_or_missing_upstream_is_found(tmp_path: Path) -> None:
     (tmp_path / "readings-000001.ndjson").write_text("\n".join(lines) + '\n{"key":"a:1:2')
     report = upstream_report(tmp_path, {"a:1:0", "a:1:1", "a:1:2"})
     assert report == {"upstream": 2, "upstream_missing": 1, "upstream_doubled": 1}
-
-
-def test_percentiles() -> None:
-    assert percentile([], 50) is None
-    assert [percentile([1.0, 2.0, 3.0, 4.0], p) for p in (0, 50, 99)] == [1.0, 3.0, 4.0]
