@@ -6,11 +6,17 @@ from derb_gateway.arrivals import Arrival
 from derb_gateway.store import StoredTime
 
 AGE_BELIEVED_S = 10 * 366 * 86_400
+DRIFT_PART = 100  # a node times its sleep by an RC clock: about 0.3 % off, more with the temperature
+EXACT_BELOW_MS = 5_000
 EXACT, BOUNDED, UNCERTAIN = "exact", "bounded", "uncertain"
 
 
 class ReadingTime(NamedTuple):
-    """The latest it can have been made, and by how much earlier it may have been (None: unknown)."""
+    """When it was made as far as we know, and by how much that may be wrong (None: unknown).
+
+    The broker's part of the error says how much earlier it may have been; the node's clock's, 1 % of the age,
+    goes to both sides.
+    """
 
     observed_ms: int
     error_ms: int | None
@@ -21,7 +27,9 @@ def reading_time(arrival: Arrival, age_s: int, *, lower_bound: bool) -> ReadingT
     """Return a reading's time; an age that no node can have is cut, and then nothing bounds it."""
     unbounded = lower_bound or age_s > AGE_BELIEVED_S
     observed_ms = arrival.received_ms - min(age_s, AGE_BELIEVED_S) * 1000
-    return ReadingTime(observed_ms, None if unbounded else arrival.error_ms, lower_bound)
+    if unbounded or arrival.error_ms is None:
+        return ReadingTime(observed_ms, None, lower_bound)
+    return ReadingTime(observed_ms, arrival.error_ms + age_s // DRIFT_PART * 1000, lower_bound)
 
 
 def surer(new: ReadingTime, stored: StoredTime, slack_ms: int) -> bool:
@@ -40,7 +48,7 @@ def quality(error_ms: int | None) -> str:
     """Return the upstream's word for a time's error."""
     if error_ms is None:
         return UNCERTAIN
-    return BOUNDED if error_ms else EXACT
+    return BOUNDED if error_ms >= EXACT_BELOW_MS else EXACT
 
 
 def error_s(error_ms: int | None) -> int | None:

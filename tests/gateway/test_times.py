@@ -14,6 +14,14 @@ def test_what_the_broker_held_is_bounded() -> None:
     assert reading_time(arrival(frame(0), error_ms=5_000), 60, lower_bound=False).error_ms == 5_000
 
 
+@pytest.mark.parametrize(
+    ("age_s", "held_ms", "error"), [(99, 0, 0), (100, 0, 1_000), (86_399, 0, 863_000), (600, 5_500, 11_500)]
+)
+def test_an_age_is_as_wrong_as_the_node_s_clock(age_s: int, held_ms: int, error: int) -> None:
+    time = reading_time(arrival(frame(0), error_ms=held_ms), age_s, lower_bound=False)
+    assert time.error_ms == error
+
+
 def test_a_lower_bound_bounds_nothing() -> None:
     assert reading_time(arrival(frame(0)), 60, lower_bound=True) == (NOW_MS - 60_000, None, True)
 
@@ -49,5 +57,6 @@ def test_against_no_bound_any_bound_is_better_but_never_a_later_moment() -> None
 
 
 def test_words_and_whole_seconds_for_the_upstream() -> None:
-    assert [quality(error) for error in (0, 1, None)] == ["exact", "bounded", "uncertain"]
+    words = ["exact", "exact", "bounded", "uncertain"]
+    assert [quality(error) for error in (0, 4_999, 5_000, None)] == words
     assert [error_s(error) for error in (0, 1, 1000, 1001, None)] == [0, 1, 1, 2, None]

@@ -54,7 +54,7 @@ def test_health_and_alarm() -> None:
 
 def test_how_sure_its_time_is() -> None:
     body: dict[str, object] = {"alarm": "full", "value": 250}
-    bounded = upstream_reading(stored(ALARM, body, error_ms=1_500), registry())
-    assert (bounded["time_quality"], bounded["time_error_s"]) == ("bounded", 2)
+    bounded = upstream_reading(stored(ALARM, body, error_ms=5_500), registry())
+    assert (bounded["time_quality"], bounded["time_error_s"]) == ("bounded", 6)
     uncertain = upstream_reading(stored(ALARM, body, error_ms=None), registry())
     assert (uncertain["time_quality"], uncertain["time_error_s"]) == ("uncertain", None)
