@@ -1,20 +1,39 @@
 """Who may speak and where it stands: nodes, bays and containers from one TOML file."""
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from derb_gateway.errors import ConfigError
 from derb_gateway.toml_model import Settings, load_toml
 
-NodeId = Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]
-KeyHex = Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$", repr=False)]
+_NODE = re.compile(r"[0-9a-f]{12}")
+_KEY = re.compile(r"[0-9a-fA-F]{64}")
+
+
+def node_id(text: str) -> str:
+    """Return a node id as it is on the wire; capitals, colons and dashes as in a MAC address are taken. ValueError."""
+    node = re.sub(r"[\s:-]", "", text).lower()
+    if not _NODE.fullmatch(node):
+        raise ValueError("is not 12 hex digits")
+    return node
+
+
+def _key_hex(text: str) -> str:
+    if not _KEY.fullmatch(text):
+        raise ValueError("is not 64 hex digits")
+    return text
+
+
+NodeId = Annotated[str, AfterValidator(node_id)]
+KeyHex = Annotated[str, AfterValidator(_key_hex), Field(repr=False)]
 
 
 class NodeEntry(Settings):
-    """One [[node]]: its factory id (12 lower-case hex digits), its key (64) and what it watches."""
+    """One [[node]]: its factory id (12 hex digits), its key (64) and what it watches."""
 
     id: NodeId
     key: KeyHex

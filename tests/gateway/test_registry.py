@@ -79,11 +79,23 @@ def test_a_place_that_is_not_there(tmp_path: Path) -> None:
 
 def test_bad_hex_names_the_place_and_not_the_key(tmp_path: Path) -> None:
     told = problems(
-        tmp_path, NODES.replace(KEY.hex(), "zz" + KEY.hex()[2:]).replace(OTHER, OTHER.upper()) + PLACES
+        tmp_path, NODES.replace(KEY.hex(), "zz" + KEY.hex()[2:]).replace(OTHER, OTHER + "0") + PLACES
     )
-    assert "node[0].key: string should match" in told
+    assert "node[0].key: is not 64 hex digits" in told
     assert KEY.hex()[2:] not in told
-    assert "node[1].id" in told
+    assert f"node[1].id: is not 12 hex digits (given: '{OTHER}0')" in told
+
+
+@pytest.mark.parametrize("written", ["7C:DF:A1:00:00:01", "7c-df-a1-00-00-01", "7CDFA1000001"])
+def test_an_id_is_taken_as_a_mac_address_is_written(tmp_path: Path, written: str) -> None:
+    registry = load(tmp_path, NODES.replace(OTHER, written) + PLACES)
+    assert registry.key(OTHER) == OTHER_KEY
+    assert registry.containers[OTHER].id == "c1"
+
+
+def test_one_node_written_in_two_ways_is_there_twice(tmp_path: Path) -> None:
+    again = NODES.partition("bay")[0].replace(NODE, "24:0A:C4:A1:B2:C3")
+    assert f"node '{NODE}' is there twice" in problems(tmp_path, NODES + PLACES + again)
 
 
 def test_a_key_is_not_in_the_repr(tmp_path: Path) -> None:

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 from derb_gateway.frame import FrameError, decode_uplink
+from derb_gateway.registry import node_id
 
 from derb_tools.downlink import decode_downlink
 from derb_tools.errors import FrameRefused
 
 KEY_BYTES = 32
-_NODE = re.compile(r"[0-9a-f]{12}")
 
 
 class Direction(StrEnum):
@@ -30,11 +30,11 @@ def decode(
     direction: Annotated[Direction, typer.Option(help="up: from the node; down: to it.")] = Direction.AUTO,
 ) -> None:
     """Show one frame, uplink or downlink, as JSON."""
-    node_id = parse_node(node)
+    node = parse_node(node)
     key_bytes = parse_hex(key, "--key")
     if len(key_bytes) != KEY_BYTES:
         raise typer.BadParameter(f"--key has {len(key_bytes)} bytes; a key has {KEY_BYTES} (64 hex digits)")
-    print(json.dumps(decode_frame(node_id, key_bytes, parse_hex(frame, "the frame"), direction)))
+    print(json.dumps(decode_frame(node, key_bytes, parse_hex(frame, "the frame"), direction)))
 
 
 def decode_frame(node: str, key: bytes, frame: bytes, direction: str = Direction.AUTO) -> dict[str, object]:
@@ -54,10 +54,10 @@ def is_downlink(frame: bytes) -> bool:
 
 def parse_node(text: str) -> str:
     """A node id as the registry writes it; capitals, colons and dashes as in a MAC address are accepted."""
-    node = re.sub(r"[\s:-]", "", text).lower()
-    if not _NODE.fullmatch(node):
-        raise typer.BadParameter(f"--node {text!r} is not 12 hex digits")
-    return node
+    try:
+        return node_id(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"--node {text!r} {error}") from None
 
 
 def parse_hex(text: str, what: str) -> bytes:
