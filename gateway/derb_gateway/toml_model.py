@@ -17,6 +17,7 @@ S = TypeVar("S", bound="Settings")
 
 TomlPath = Annotated[Path, Field(strict=False)]  # TOML has no paths, only text
 _SECRETS = ("key", "password")
+_NEAR = 0.6  # farther off, a guess misleads more than it helps
 
 
 class Settings(BaseModel):
@@ -74,7 +75,7 @@ def _problem(path: Path, model: type[BaseModel], error: ErrorDetails) -> str:
 
 def nearest(word: str, known: Sequence[str]) -> str:
     """Return `; did you mean "x"?`, or what there is to choose from."""
-    if close := difflib.get_close_matches(word, known, 1, 0.5):
+    if close := difflib.get_close_matches(word, known, 1, _NEAR):
         return f'; did you mean "{close[0]}"?'
     return f"; known keys: {', '.join(known)}"
 

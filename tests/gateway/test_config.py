@@ -73,6 +73,11 @@ def test_a_key_like_no_other_lists_what_there_is(tmp_path: Path) -> None:
     ]
 
 
+def test_a_far_likeness_is_no_suggestion(tmp_path: Path) -> None:
+    (told,) = problems(tmp_path, GOOD.replace("port = 1884", 'path = "x"'))  # "port" is half of it
+    assert told.startswith("broker.path: unknown key; known keys: autosave_interval_s, ")
+
+
 def test_two_sinks_of_one_name(tmp_path: Path) -> None:
     (told,) = problems(tmp_path, GOOD.replace('"city"', '"archive"'))
     assert "two sinks have the name 'archive'" in told
