@@ -51,7 +51,8 @@ def status(config: ConfigOption) -> None:
     """Print counters, sinks and nodes as JSON, whether the gateway runs or not."""
     settings = _configured(config)
     try:
-        typer.echo(json.dumps(read_status(settings.store.path), indent=2))
+        sinks = [sink.name for sink in settings.sink]
+        typer.echo(json.dumps(read_status(settings.store.path, sinks), indent=2))
     except GatewayError as error:
         _fail(error, FAILED)
 

@@ -1,10 +1,12 @@
 """What an operator sees at a glance, read from the store whether the gateway runs or not."""
 
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from derb_gateway.clock import iso_utc
+from derb_gateway.errors import StoreError
 from derb_gateway.reader import read_only
 
 _GAPS = (
@@ -13,14 +15,23 @@ _GAPS = (
 )
 
 
-def status(path: Path) -> dict[str, Any]:
-    """Return counters, sinks and nodes as JSON; StoreError if there is no store to read."""
+_BEHIND = "SELECT count(*) FROM reading WHERE id > coalesce((SELECT reading FROM cursor WHERE sink = ?), 0)"
+
+
+def status(path: Path, sinks: Sequence[str] | None = None) -> dict[str, Any]:
+    """Return counters, these sinks (None: those that ever took something) and nodes as JSON.
+
+    StoreError if there is no store to read.
+    """
+    if not path.exists():
+        msg = f"no store yet at {path}: start the gateway first"
+        raise StoreError(msg)
     with read_only(path) as db:
         return {
             "counters": dict(db.execute("SELECT name, value FROM counter ORDER BY name")),
             "readings_kept": _one(db, "SELECT count(*) FROM reading"),
             "readings_missing": _one(db, _GAPS),
-            "sinks": _sinks(db),
+            "sinks": _sinks(db, sinks),
             "nodes": _nodes(db, "SELECT node, last_ms, frames FROM node ORDER BY node", "frames"),
             "waiting_nodes": _nodes(db, "SELECT node, last_ms, count FROM waiting ORDER BY node", "frames"),
             "quarantine": dict(db.execute("SELECT reason, sum(count) FROM quarantine GROUP BY reason")),
@@ -32,9 +43,10 @@ def _one(db: sqlite3.Connection, query: str) -> int:
     return int(db.execute(query).fetchone()[0] or 0)
 
 
-def _sinks(db: sqlite3.Connection) -> dict[str, dict[str, int]]:
-    lag = "SELECT sink, (SELECT count(*) FROM reading WHERE id > cursor.reading) FROM cursor"
-    return {sink: {"lag": waiting} for sink, waiting in db.execute(lag)}
+def _sinks(db: sqlite3.Connection, names: Sequence[str] | None) -> dict[str, dict[str, int]]:
+    if names is None:
+        names = [name for (name,) in db.execute("SELECT sink FROM cursor ORDER BY sink")]
+    return {name: {"lag": int(db.execute(_BEHIND, (name,)).fetchone()[0])} for name in names}
 
 
 def _nodes(db: sqlite3.Connection, query: str, counted: str) -> dict[str, dict[str, Any]]:

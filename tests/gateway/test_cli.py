@@ -57,14 +57,18 @@ def test_a_store_that_another_gateway_has_is_a_failure(tmp_path: Path) -> None:
 
 
 def test_status_is_json(tmp_path: Path) -> None:
-    config = write(tmp_path)
-    assert runner.invoke(app, ["status", "--config", config]).exit_code == 1
+    config = write(tmp_path, '[[sink]]\ntype = "file"\nname = "archive"\ndirectory = "out"\n')
+    result = runner.invoke(app, ["status", "--config", config])
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "start the gateway first" in result.stderr
     disk = Disk(tmp_path / "derb.sqlite3")
     disk.take(arrival(frame(0)))
     disk.store.close()
     result = runner.invoke(app, ["status", "--config", config])
     assert result.exit_code == 0
-    assert json.loads(result.stdout)["counters"]["readings_stored"] == 1
+    seen = json.loads(result.stdout)
+    assert seen["counters"]["readings_stored"] == 1
+    assert seen["sinks"] == {"archive": {"lag": 1}}
 
 
 def test_check_fails_when_something_is_bad(tmp_path: Path) -> None:

@@ -30,6 +30,23 @@ def test_counters_sinks_nodes_and_gaps(tmp_path: Path) -> None:
     assert seen["received_until"] is None
 
 
+def test_a_sink_that_never_took_anything_is_behind_by_all(tmp_path: Path) -> None:
+    disk = Disk(tmp_path / "derb.sqlite3")
+    disk.take(arrival(frame(0, 1)), arrival(frame(5)))
+    disk.store.save_cursor("city", disk.store.last_id(), None)
+    disk.store.save_cursor("given up", 0, None)
+    disk.store.close()
+    assert status(disk.path, ["new", "city"])["sinks"] == {"new": {"lag": 3}, "city": {"lag": 0}}
+    assert status(disk.path, [])["sinks"] == {}
+
+
+def test_before_the_first_run_there_is_no_store(tmp_path: Path) -> None:
+    path = tmp_path / "derb.sqlite3"
+    with pytest.raises(StoreError, match=f"no store yet at {path}: start the gateway first"):
+        status(path)
+
+
 def test_no_store_to_read(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("no database at all" * 100)
     with pytest.raises(StoreError, match="cannot be read"):
-        status(tmp_path / "nothing")
+        status(tmp_path / "text")
