@@ -2,9 +2,11 @@
 
 import asyncio
 import ctypes
+import errno
 import logging
 import os
 import signal
+import socket
 import sys
 from importlib.util import find_spec
 
@@ -19,6 +21,7 @@ _LIBC = ctypes.CDLL(None)
 _PR_SET_PDEATHSIG = 1
 _READY_S = 15.0
 _STOP_S = 10.0
+_FREE_S = 3.0  # the broker of a gateway that was killed takes a moment to go
 _LOOK_S = 0.02
 
 
@@ -58,6 +61,7 @@ class BrokerProcess:
         """Start the child and wait until it takes connections; BrokerError if it does not."""
         if self.engine == "amqtt":
             log.warning("no mosquitto: amqtt stands in; it loses what it acknowledged when it restarts")
+        await self._port_free()
         command = broker_command(self.settings, self.engine)
         self._child = await asyncio.create_subprocess_exec(
             *command, stdin=asyncio.subprocess.DEVNULL, stdout=sys.stderr, preexec_fn=_die_with_parent
@@ -96,11 +100,18 @@ class BrokerProcess:
             child.kill()
             await child.wait()
 
+    async def _port_free(self) -> None:
+        deadline = asyncio.get_running_loop().time() + _FREE_S
+        while (fault := await port_fault(self.settings)) is not None:
+            if asyncio.get_running_loop().time() > deadline:
+                raise BrokerError(fault)
+            await asyncio.sleep(_LOOK_S)
+
     async def _ready(self, child: asyncio.subprocess.Process) -> None:
         deadline = asyncio.get_running_loop().time() + _READY_S
         while not await reachable(self.settings.host, self.settings.port):
             if child.returncode is not None:
-                msg = f"the broker ended at once ({child.returncode}); is port {self.settings.port} taken?"
+                msg = f"the broker ended at once ({child.returncode}); what it said stands before this"
                 raise BrokerError(msg)
             if asyncio.get_running_loop().time() > deadline:
                 msg = f"the broker takes no connection on port {self.settings.port} after {_READY_S:.0f} s"
@@ -108,8 +119,29 @@ class BrokerProcess:
             await asyncio.sleep(_LOOK_S)
         await asyncio.sleep(_LOOK_S)
         if child.returncode is not None:  # what answered was somebody else
-            msg = f"port {self.settings.port} is taken by another program"
-            raise BrokerError(msg)
+            raise BrokerError(_taken(self.settings.port))
+
+
+async def port_fault(settings: BrokerSettings) -> str | None:
+    """Return why no broker could be started at its port now and what to do; None if one could."""
+    if await reachable(settings.host, settings.port):
+        return _taken(settings.port)
+    with socket.socket(socket.AF_INET6 if ":" in settings.bind else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the broker does
+        try:
+            probe.bind((settings.bind, settings.port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return _taken(settings.port)
+            return f"no broker can listen at {settings.bind}:{settings.port} (bind, port): {error.strerror}"
+    return None
+
+
+def _taken(port: int) -> str:
+    return (
+        f"port {port} is taken by another program: stop it"
+        " (on Debian: sudo systemctl disable --now mosquitto) or set manage = false"
+    )
 
 
 async def reachable(host: str, port: int) -> bool:

@@ -1,59 +1,55 @@
 """`derb gateway check`: finds what will hurt before it hurts."""
 
-import enum
-import os
+import ipaddress
 import shutil
 import stat
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from derb_gateway import schema
-from derb_gateway.broker import choose_engine, reachable
+from derb_gateway.broker import BrokerProcess, choose_engine, port_fault
 from derb_gateway.broker_check import queue_limit, window
 from derb_gateway.clock import Clock
-from derb_gateway.config import Config, Connection
-from derb_gateway.errors import BrokerError, BrokerMissing, ConfigError, StoreLocked
-from derb_gateway.registry import load_registry
+from derb_gateway.config import BrokerSettings, Config, Connection
+from derb_gateway.errors import BrokerError, BrokerMissing, ConfigError, StoreInUse, StoreLocked
+from derb_gateway.findings import Finding, Verdict, file_fault, folder_fault, ground
+from derb_gateway.registry import Registry, load_registry
+from derb_gateway.sink_check import check_sinks, login_fault
 
 _DISK_BAD_BYTES = 100_000_000
 _DISK_POOR_BYTES = 1_000_000_000
+_NAMED = 5
 _OTHERS_MAY_READ = stat.S_IRWXG | stat.S_IRWXO
-
-
-class Verdict(enum.Enum):
-    """What a finding means for the operator."""
-
-    OK = "ok"
-    WARN = "warn"
-    BAD = "bad"
-
-
-class Finding(NamedTuple):
-    """One thing looked at."""
-
-    verdict: Verdict
-    what: str
-    detail: str
 
 
 async def check(config: Config, clock: Clock) -> list[Finding]:
     """Look at everything; whatever is wrong is a finding, not an error."""
-    findings = [check_registry(config.registry), *check_secrets(config), check_disk(config.store.path)]
-    findings += [check_store(config.store.path), check_clock(clock)]
-    return findings + [finding async for finding in check_broker(config)]
-
-
-def check_registry(path: Path) -> Finding:
-    """Every mistake in the registry, or how many nodes it has."""
     try:
-        registry = load_registry(path)
+        registry, findings = load_registry(config.registry), []
     except ConfigError as error:
-        return Finding(Verdict.BAD, "registry", str(error))
+        registry, findings = Registry(), [Finding(Verdict.BAD, "registry", str(error))]
+    else:
+        findings = [check_registry(registry, config.registry)]
+    store, running = check_store(config.store.path)
+    findings += [*check_secrets(config), check_disk(config.store.path), store, check_clock(clock)]
+    findings += [finding async for finding in check_broker(config.broker, registry, running=running)]
+    return findings + [finding async for finding in check_sinks(config.sink)]
+
+
+def check_registry(registry: Registry, path: Path) -> Finding:
+    """How many nodes there are, and which of them nobody placed."""
     if not registry.keys:
         return Finding(Verdict.WARN, "registry", f"{path} has no node: all frames will be refused")
-    placed = len(registry.bays) + len(registry.containers)
-    return Finding(Verdict.OK, "registry", f"{len(registry.keys)} nodes, {placed} of them placed")
+    nodes = _counted(len(registry.keys), "node")
+    lost = sorted(registry.keys.keys() - registry.bays.keys() - registry.containers.keys())
+    if not lost:
+        return Finding(Verdict.OK, "registry", f"{nodes}; each has a place")
+    named = ", ".join(lost[:_NAMED]) + (f" and {len(lost) - _NAMED} more" if len(lost) > _NAMED else "")
+    return Finding(Verdict.WARN, "registry", f"{nodes}; no place for {named}: add a bay or a container")
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def check_secrets(config: Config) -> Iterator[Finding]:
@@ -66,17 +62,17 @@ def check_secrets(config: Config) -> Iterator[Finding]:
 
 
 def secret_files(config: Config) -> Iterator[Path]:
-    """The files with keys or passwords that are there."""
+    """The files with keys or passwords that are there and may be read."""
     connections = [config.broker, *(sink for sink in config.sink if isinstance(sink, Connection))]
     tls = [connection.tls.key_file for connection in connections if connection.tls is not None]
     for path in (config.registry, *(connection.password_file for connection in connections), *tls):
-        if path is not None and path.exists():
+        if path is not None and file_fault(path) is None:
             yield path
 
 
 def check_disk(path: Path) -> Finding:
     """Room on the store's disk."""
-    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    folder = ground(path.parent)
     free = shutil.disk_usage(folder).free
     verdict = (
         Verdict.OK if free > _DISK_POOR_BYTES else Verdict.WARN if free > _DISK_BAD_BYTES else Verdict.BAD
@@ -84,20 +80,23 @@ def check_disk(path: Path) -> Finding:
     return Finding(verdict, "disk", f"{free / 1e9:.1f} GB free at {folder}")
 
 
-def check_store(path: Path) -> Finding:
-    """Whether the store can be opened, without touching a sound or a damaged one."""
+def check_store(path: Path) -> tuple[Finding, bool]:
+    """Whether the store can be opened, without touching a sound or a damaged one, and whether a gateway has it."""
+    if (fault := folder_fault(path.parent)) is not None:
+        return Finding(Verdict.BAD, "store", fault), False
     if not path.exists():
-        folder = next(parent for parent in path.absolute().parents if parent.exists())
-        writable = os.access(folder, os.W_OK)
-        return Finding(Verdict.OK if writable else Verdict.BAD, "store", f"{path} will be made in {folder}")
+        return Finding(Verdict.OK, "store", f"{path} will be made"), False
     try:
         schema.unlock(schema.lock(path))
         schema.connect(path).close()
+    except StoreInUse as error:
+        return Finding(Verdict.WARN, "store", str(error)), True
     except StoreLocked as error:
-        return Finding(Verdict.WARN, "store", str(error))
+        return Finding(Verdict.BAD, "store", str(error)), False
     except schema.Damaged as damage:
-        return Finding(Verdict.WARN, "store", f"{path} is damaged and will be set aside: {damage}")
-    return Finding(Verdict.OK, "store", f"{path} is sound")
+        told = f"{path} is damaged and will be set aside: {damage}"
+        return Finding(Verdict.WARN, "store", told), False
+    return Finding(Verdict.OK, "store", f"{path} is sound"), False
 
 
 def check_clock(clock: Clock) -> Finding:
@@ -109,17 +108,53 @@ def check_clock(clock: Clock) -> Finding:
     )
 
 
-async def check_broker(config: Config) -> AsyncIterator[Finding]:
-    """Whether the broker is there and lets a gateway work that acknowledges after the commit."""
-    settings = config.broker
+async def check_broker(
+    settings: BrokerSettings, registry: Registry, *, running: bool
+) -> AsyncIterator[Finding]:
+    """Whether the broker is there, or can be, and lets a gateway work that acknowledges after the commit."""
+    fault = login_fault(settings)
+    if fault is None and settings.manage:
+        fault = await _managed_fault(settings, running=running)
+    if fault is not None:
+        yield Finding(Verdict.BAD, "broker", fault)
+        return
     if settings.manage:
-        try:
-            yield Finding(Verdict.OK, "broker", f"{choose_engine(settings)} will be started")
-        except BrokerMissing as error:
-            yield Finding(Verdict.BAD, "broker", str(error))
-            return
-        if not await reachable(settings.host, settings.port):
-            return
+        yield _managed(settings, registry, running=running)
+        settings = BrokerProcess(settings).settings
+    if running or not settings.manage:
+        async for finding in _limits(settings):
+            yield finding
+
+
+async def _managed_fault(settings: BrokerSettings, *, running: bool) -> str | None:
+    """Why a broker of our own could not be started; what listens while a gateway runs is that gateway's."""
+    try:
+        choose_engine(settings)
+    except BrokerMissing as error:
+        return str(error)
+    if (fault := folder_fault(settings.directory)) is not None:
+        return fault
+    if settings.password_list is not None and (fault := file_fault(settings.password_list)) is not None:
+        return fault
+    return None if running else await port_fault(settings)
+
+
+def _managed(settings: BrokerSettings, registry: Registry, *, running: bool) -> Finding:
+    told = f"{choose_engine(settings)} {'was' if running else 'will be'} started by the gateway"
+    if registry.keys and _only_here(settings.bind):
+        advice = 'but only programs on this machine can reach it: set broker.bind = "0.0.0.0" for nodes'
+        return Finding(Verdict.WARN, "broker", f"{told}, {advice}")
+    return Finding(Verdict.OK, "broker", told)
+
+
+def _only_here(bind: str) -> bool:
+    try:
+        return ipaddress.ip_address(bind).is_loopback
+    except ValueError:
+        return bind == "localhost"
+
+
+async def _limits(settings: BrokerSettings) -> AsyncIterator[Finding]:
     try:
         got, asked = await window(settings), settings.receive_maximum
         yield _limit(got, asked, "unacknowledged at once", "max_inflight_messages")

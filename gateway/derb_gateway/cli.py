@@ -8,11 +8,11 @@ from typing import Annotated, NoReturn
 import typer
 
 from derb_gateway.app import Server
-from derb_gateway.check import Verdict
 from derb_gateway.check import check as run_checks
 from derb_gateway.clock import Clock, SimulatedClock
 from derb_gateway.config import Config, load_config
 from derb_gateway.errors import ConfigError, GatewayError
+from derb_gateway.findings import Verdict
 from derb_gateway.logs import set_up_logging
 from derb_gateway.status import status as read_status
 
@@ -59,7 +59,7 @@ def status(config: ConfigOption) -> None:
 
 @app.command()
 def check(config: ConfigOption) -> None:
-    """Look for what will hurt: configuration, registry, secrets, disk, store, clock, broker."""
+    """Look for what will hurt: configuration, registry, secrets, disk, store, clock, broker, sinks."""
     settings = _configured(config)
     findings = asyncio.run(run_checks(settings, Clock()))
     for finding in findings:

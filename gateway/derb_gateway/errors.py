@@ -11,7 +11,8 @@
   * StopError: a person must act
     * ConfigError: configuration or registry
     * BrokerMissing: no broker program to start
-    * StoreLocked: another gateway has this store
+    * StoreLocked: the store may not be opened
+      * StoreInUse: another gateway has it
 """
 
 
@@ -64,4 +65,8 @@ class BrokerMissing(StopError):
 
 
 class StoreLocked(StopError):
-    """Another gateway has this store open, or it may not be opened at all."""
+    """The store may not be opened."""
+
+
+class StoreInUse(StoreLocked):
+    """Another gateway has this store open."""

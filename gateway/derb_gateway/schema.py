@@ -8,7 +8,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from derb_gateway.errors import StoreLocked
+from derb_gateway.errors import StoreInUse, StoreLocked
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class Damaged(Exception):
 
 
 def lock(path: Path) -> int:
-    """Return a descriptor that holds the store for this process alone; StoreLocked."""
+    """Return a descriptor that holds the store for this process alone; StoreLocked, StoreInUse."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
@@ -70,7 +70,7 @@ def lock(path: Path) -> int:
     except OSError:
         os.close(descriptor)
         msg = f"{path}: another gateway is using this store"
-        raise StoreLocked(msg) from None
+        raise StoreInUse(msg) from None
     return descriptor
 
 

@@ -1,12 +1,14 @@
 """Which broker is started, and how."""
 
+import asyncio
+import socket
 from pathlib import Path
 
 import pytest
-from derb_gateway.broker import BrokerProcess, broker_command, choose_engine, reachable
+from derb_gateway.broker import BrokerProcess, broker_command, choose_engine, port_fault, reachable
 from derb_gateway.config import BrokerSettings
 from derb_gateway.errors import BrokerError, BrokerMissing
-from gateway.kit import free_port
+from gateway.kit import free_port, mosquitto
 
 
 @pytest.fixture
@@ -54,8 +56,44 @@ async def test_start_and_stop(tmp_path: Path) -> None:
     assert (tmp_path / "mosquitto.db").exists()  # it ended politely
 
 
+@pytest.fixture
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("derb_gateway.broker._FREE_S", 0.0)
+
+
+@pytest.mark.usefixtures("_impatient")
+async def test_a_port_that_another_program_has_is_told_with_what_to_do(tmp_path: Path) -> None:
+    with mosquitto(tmp_path / "other") as other:
+        broker = BrokerProcess(BrokerSettings(directory=tmp_path, port=other.port))
+        with pytest.raises(BrokerError, match=r"taken by another program: stop it .* or set manage = false"):
+            await broker.start()
+
+
+@pytest.mark.usefixtures("_impatient")
+async def test_an_address_that_is_not_ours_is_told(tmp_path: Path) -> None:
+    broker = BrokerProcess(BrokerSettings(directory=tmp_path, port=free_port(), bind="203.0.113.1"))
+    with pytest.raises(BrokerError, match=r"no broker can listen at 203\.0\.113\.1"):
+        await broker.start()
+
+
+async def test_a_port_that_comes_free_is_waited_for(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as old:
+        broker = BrokerProcess(BrokerSettings(directory=tmp_path, port=old.getsockname()[1]))
+        starting = asyncio.create_task(broker.start())
+        await asyncio.sleep(0)
+    await starting
+    await broker.stop()
+
+
+async def test_what_listens_elsewhere_on_the_port_is_found_too(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.2", 0)) as other:
+        fault = await port_fault(BrokerSettings(port=other.getsockname()[1], bind="127.0.0.2"))
+    assert fault is not None
+    assert "is taken" in fault
+
+
 async def test_a_broker_that_ends_at_once_is_told(tmp_path: Path) -> None:
-    settings = BrokerSettings(directory=tmp_path, port=free_port(), bind="203.0.113.1")
+    settings = BrokerSettings(directory=tmp_path, port=free_port(), password_list=tmp_path / "none")
     broker = BrokerProcess(settings)
     with pytest.raises(BrokerError, match="ended at once"):
         await broker.start()
