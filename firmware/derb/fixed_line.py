@@ -18,6 +18,7 @@ _REACH_NT = const(300000)  # 300 uT x 1024 x 3 stays below 2^30
 _ALIKE = const(994)  # cosine 0.97 of 1024: within 14 degrees
 _SURE = const(6)  # so many disturbances along one line before it is believed
 _MOST = const(24)
+_DOUBTED = const(3)  # and so few before it is given up again
 
 
 class FixedLine:
@@ -28,6 +29,7 @@ class FixedLine:
         self.y = 0
         self.z = 0
         self.seen = 0
+        self.sure = 0
 
     def learn(self, x, y, z):
         """Take the largest deviation, nT, of a disturbance that kept to a line."""
@@ -42,9 +44,13 @@ class FixedLine:
             along, x, y, z = -along, -x, -y, -z
         if along >= _ALIKE:
             self.seen = min(self.seen + 1, _MOST)
+            if self.seen >= _SURE:
+                self.sure = 1
             self._turn(self.x * 7 + x, self.y * 7 + y, self.z * 7 + z)
         elif self.seen > 0:
             self.seen -= 1
+            if self.seen < _DOUBTED:
+                self.sure = 0
         else:
             self.seen = 1
             self._turn(x, y, z)
@@ -55,9 +61,7 @@ class FixedLine:
 
     def reach(self, x, y, z):
         """Return the length of a difference of fields, nT, without its part along the line once that is sure."""
-        if self.seen < _SURE:
-            return length(x, y, z)
-        if max(abs(x), abs(y), abs(z)) > _REACH_NT:
+        if not self.sure or max(abs(x), abs(y), abs(z)) > _REACH_NT:
             return length(x, y, z)
         along = (x * self.x + y * self.y + z * self.z) >> 10
         return length(

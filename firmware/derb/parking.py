@@ -53,12 +53,25 @@ _MOST_CAR_UT3 = const(64)
 _SURE_UT3 = const(100)
 _MOST_NT = const(16000)
 _ONE_UT3 = const(3815)  # (1000 / 64)^3
+_PASSED = const(7324)  # 30 uT2 in (64 nT)^2
+_WEAK = const(66)  # percent
 # A car's bend is an eighth of its excursion or more; a straighter line than this is a current or a magnet.
-_STRAIGHT = const(16)
+_STRAIGHT = const(24)
 # What the bend is taken for when the samples are too far apart to see it.
 _UNSEEN_BEND_NT = const(700)
 _SPARSE_MS = const(4000)
 _FEW_MOVES = const(4)
+# A step this large that stays is told as a car however straight it was: a bus in the lane does not reach it. One that took
+# fewer samples than any car takes to drive in is not, once a car was seen to bend the field; before, it is told in doubt, for
+# a quarter of an hour, unless it is undone.
+_STRAIGHT_STEP_NT = const(5500)
+_STRAIGHT_BEND_NT = const(1000)
+_DRIVEN_MOVES = const(3)
+_DOUBT_MS = const(900000)
+_SHORT_MS = const(45000)
+_NOT_SEEN = const(0)
+_BENDING = const(1)
+_IN_STEPS = const(2)
 # How near to the empty field is empty: part of what the car had changed, for a neighbour may have moved meanwhile.
 _NEAR_PERCENT = const(45)
 _NEAR_MOST_NT = const(9000)
@@ -74,7 +87,7 @@ _MOST_PROOF = const(9)
 _GAP_MS = const(10000)
 _DRIFT_NT_PER_S = const(10)
 _MOST_DRIFT_NT = const(3000)
-_LONGEST_MS = const(1 << 20)
+_LONGEST_MS = const(1 << 22)
 # Earth, a car and a node's own iron together stay below 0.3 mT; the least full scale of the chips is 0.4 mT.
 _FULL_SCALE_NT = const(390000)
 _BLIND_MS = const(60000)
@@ -82,14 +95,14 @@ _BLIND_MS = const(60000)
 _STUCK_SAMPLES = const(60)
 _STUCK_MS = const(600000)
 
-_VERSION = const(2)
+_VERSION = const(3)
 _BYTES = (
     "state", "confidence", "busy", "_started", "_held", "_from_held", "_proof", "_from_proof", "_swaps", "_from_swaps",
-    "_rest_n", "_anchor_n", "_moves", "_same_n", "_sure", "_radio_n",
+    "_rest_n", "_anchor_n", "_moves", "_same_n", "_sure", "_radio_n", "_manner", "_sudden",
 )  # fmt: skip
 _NUMBERS = (
     "_noise_fine", "_score", "_car", "_anchor_ms", "_rest_ms", "_episode_ms", "_sparse_ms", "_peak", "_bend",
-    "_unrest", "_same_ms", "_radio_free", "_radio_mean", "_radio_last",
+    "_unrest", "_same_ms", "_radio_free", "_radio_mean", "_radio_last", "_doubt_ms",
 )  # fmt: skip
 _VECTORS = ("_fast", "_rest", "_empty", "_from", "_from_empty", "_anchor", "_peak_at", "_last")
 _SIZE = 1 + len(_BYTES) + 4 * len(_NUMBERS) + 12 * len(_VECTORS) + 7 + _PLATEAUS_SIZE + 4
@@ -130,6 +143,9 @@ class Parking:
         self._moves = self._peak = self._bend = 0
         self._peak_at = [0, 0, 0]
         self._unrest = 0
+        self._doubt_ms = 0
+        self._manner = _NOT_SEEN
+        self._sudden = False
         self._last = [0, 0, 0]
         self._same_n = self._same_ms = 0
         # 1/16 dBm; 0 is not known yet.
@@ -219,6 +235,15 @@ class Parking:
         rest[1] = toward(rest[1], y, weight)
         rest[2] = toward(rest[2], z, weight)
         self._rest_ms = min(self._rest_ms + dt_ms, _LONGEST_MS)
+        if self._doubt_ms:
+            self._wait_out(dt_ms)
+
+    def _wait_out(self, dt_ms):
+        # A step with nothing before it was told as a car. What has not driven off by now was a magnet, or the ground.
+        self._doubt_ms = max(0, self._doubt_ms - dt_ms)
+        if not self._doubt_ms and self._sudden and self._held == OCCUPIED:
+            self._free()
+            self._sure = 50
 
     def _open(self, x, y, z):
         self.busy = True
@@ -326,9 +351,32 @@ class Parking:
         score = self._score
         if self._held != before:
             self._sure = min(99, 60 + score * 39 // (8 * _SURE_UT3))
-        elif self._car // 2 <= score < 8 * _SURE_UT3 and self._reach(self._from) > _LEAST_STEP_NT + self._noise:
+            self._learn_manner()
+        elif (
+            self._car // 2 <= score < 8 * _SURE_UT3 and self._reach(self._from) > _LEAST_STEP_NT + self._noise
+        ):
             # Nearly a car, or a car where one stood already: either may have been mistaken.
             self._sure = max(50, self._sure - 10)
+
+    def _learn_manner(self):
+        """Do cars here bend the field, as iron that rolls over the chip does, or do they come in one step?"""
+        stood_ms = _DOUBT_MS - self._doubt_ms
+        doubted, self._doubt_ms = self._doubt_ms, 0
+        if self._held == FREE:
+            if doubted and stood_ms < _SHORT_MS and self._moves >= _DRIVEN_MOVES:
+                # Straight there and straight back within the time a tram takes to start.
+                self._line.learn(self._peak_at[0], self._peak_at[1], self._peak_at[2])
+            elif doubted and self._sudden:
+                self._manner = _IN_STEPS
+        elif self._is_bent():
+            self._manner = _BENDING
+        elif self._sparse_ms <= _SPARSE_MS:
+            self._doubt_ms = _DOUBT_MS
+            self._sudden = self._manner == _NOT_SEEN and self._moves < _DRIVEN_MOVES
+            self._sure = 50 if self._sudden else 60
+
+    def _is_bent(self):
+        return self._bend > 2 * self._noise + min(self._peak, _MOST_NT) // _STRAIGHT
 
     def _move(self, i, by):
         self._rest[i] += by << FINE
@@ -396,14 +444,23 @@ class Parking:
         stood = self._line.reach(f[0] - e[0], f[1] - e[1], f[2] - e[2])
         if away >= step:
             return False
-        if away < min(self._noise // 4 + stood * _SURELY_PERCENT // 100, _NEIGHBOUR_NT):
+        calm = self._unrest < _CALM_NT // 3
+        surely = self._noise // 4 + stood * (2 * _SURELY_PERCENT if calm else _SURELY_PERCENT) // 100
+        if stood > _NEIGHBOUR_NT and away < min(surely, _NEIGHBOUR_NT):
             return True
         near = min(self._noise // 2 + stood * _NEAR_PERCENT // 100, _NEAR_MOST_NT)
-        if score >= _SURE_UT3:
+        if self._has_driven(score):
             near = max(near, _NEIGHBOUR_NT + self._unrest)
         elif away > step * _NEARER_PERCENT // 100:
             return False
-        return away < near and score >= self._car // 4
+        elif score >= 2 * self._car:
+            near += near // 3
+        return away < near and (score >= self._car // 4 or self._sure < _WEAK)
+
+    def _has_driven(self, score):
+        # Iron passed over the sensor, whatever it left behind.
+        passed = (min(self._peak, _MOST_NT) >> 6) * (min(self._bent(), _MOST_NT) >> 6)
+        return score >= _SURE_UT3 or passed >= _PASSED
 
     def _keep_state(self):
         """The episode was no car of this bay: the empty field went along with it."""
@@ -467,19 +524,23 @@ class Parking:
             self._radio_free = self._radio_mean
             self._free()
 
+    def _bent(self):
+        return self._bend - 2 * self._noise - min(self._peak, _MOST_NT) // _STRAIGHT
+
     def _weigh(self, step):
-        bend = max(self._noise // 8, self._bend - 2 * self._noise - min(self._peak, _MOST_NT) // _STRAIGHT)
+        bend = max(self._noise // 8, self._bent())
         if self._moves < _FEW_MOVES and self._sparse_ms > _SPARSE_MS:
             bend = max(bend, _UNSEEN_BEND_NT)
-        return (
-            (min(step, _MOST_NT) >> 6)
-            * (min(self._peak, _MOST_NT) >> 6)
-            * (min(bend, _MOST_NT) >> 6)
-            // _ONE_UT3
-        )
+        elif self._from_held == FREE and step > _STRAIGHT_STEP_NT and self._is_believed():
+            bend = max(bend, _STRAIGHT_BEND_NT)
+        area = (min(step, _MOST_NT) >> 6) * (min(self._peak, _MOST_NT) >> 6)
+        return area * (min(bend, _MOST_NT) >> 6) // _ONE_UT3
+
+    def _is_believed(self):
+        return self._moves >= _DRIVEN_MOVES or self._manner != _BENDING
 
     def dumps(self):
-        """Return all that must be remembered, 244 bytes."""
+        """Return all that must be remembered, 250 bytes."""
         record = bytearray(_SIZE)
         record[0] = _VERSION
         at = 1
@@ -493,7 +554,7 @@ class Parking:
             struct.pack_into("<iii", record, at, *getattr(self, name))
             at += 12
         line = self._line
-        struct.pack_into("<hhhB", record, at, line.x, line.y, line.z, line.seen)
+        struct.pack_into("<hhhB", record, at, line.x, line.y, line.z, line.seen | line.sure << 7)
         self._plateaus.pack_into(record, at + 7)
         struct.pack_into("<I", record, _SIZE - 4, binascii.crc32(record[:-4]) & 0xFFFFFFFF)
         return bytes(record)
@@ -517,5 +578,6 @@ class Parking:
             at += 12
         self._noise = self._noise_fine >> FINE
         line = self._line
-        line.x, line.y, line.z, line.seen = struct.unpack_from("<hhhB", saved, at)
+        line.x, line.y, line.z, seen = struct.unpack_from("<hhhB", saved, at)
+        line.seen, line.sure = seen & 127, seen >> 7
         self._plateaus.unpack_from(saved, at + 7)
