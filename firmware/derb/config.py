@@ -5,7 +5,6 @@ import json
 # name: (default, lowest, highest) for numbers, (default, longest) for text, (default, choices) for words.
 _NUMBERS = {
     "port": (1883, 1, 65535),
-    "tls": (0, 0, 1),
     "i2c_scl": (22, 0, 48),
     "i2c_sda": (21, 0, 48),
     "int_pin": (33, -1, 48),

@@ -167,6 +167,8 @@ class Node:
             # Whatever a stranger at the broker made happen: the readings must still reach the flash, the radio its rest.
             sys.print_exception(e)
         link.close()
+        if sender.refused or self._segments.damaged:
+            self._log("odd", sender.refused, self._segments.damaged)
         self._failures = 0 if delivered else min(255, self._failures + 1)
         self._next_send = 0 if delivered else self._clock.now() + self._backoff_s()
 

@@ -1,10 +1,10 @@
 """Parking detection on every street of the simulator, beside two references on the same recordings, worst street first.
 
-    bench_streets.py [--seeds 101,102,103] [--days 1] [--rssi] [STREET ...]
+    bench_streets.py [--seeds 101,102,103] [--days 0.5] [--rssi] [STREET ...]
 
 The firmware's own detection runs in MicroPython. The references are the fixed threshold of a commercial sensor and the
 adaptive baseline of the literature (derb_tools.street.references says which). Seeds from 101 on were never used for
-tuning. The line `all` has the means over streets; `sensitivity` is not measured here.
+tuning. The line `all` has the means over streets.
 """
 
 import argparse

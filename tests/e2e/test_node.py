@@ -68,7 +68,17 @@ def test_a_name_that_is_never_resolved_ends_by_the_watchdog_and_loses_nothing(tm
 
 
 @pytest.mark.parametrize(
-    "cfg", [b"", b"{", b"[]", b'{"kind": "toaster"}', b'{"port": 99999999}', b"\xff\xfe", b"[" * 1900]
+    "cfg",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"kind": "toaster"}',
+        b'{"port": 99999999}',
+        b'{"tls": 1}',
+        b"\xff\xfe",
+        b"[" * 1900,
+    ],
 )
 def test_a_bad_configuration_ends_in_sleep_and_says_why(cfg: bytes, tmp_path: Path) -> None:
     board = _board(tmp_path)
@@ -119,6 +129,15 @@ async def test_what_was_kept_through_all_that_arrives_once_the_way_is_free(tmp_p
         await rig.arrived_upstream(len(rig.ledger.kept()))
         assert rig.gateway.stop() == 0
         assert all(balance.sound for balance in rig.balances())
+
+
+def test_a_ranger_behind_a_load_switch_is_on_when_it_pings(tmp_path: Path) -> None:
+    board = _board(tmp_path, ranger_power_pin=27)
+    board.site = replace(board.site, ap_up=False)
+    result = board.wake()
+    assert result.end == "deepsleep", result
+    assert result.violations == []
+    assert [line.split()[4] for line in _kept(result)][0] == "2", result
 
 
 def test_a_broker_that_is_another_program_is_no_broker(tmp_path: Path) -> None:

@@ -178,7 +178,7 @@ SENSORS = {
             1,
             15,
             True,
-            "the same behind a load switch that the firmware does not drive yet; 1 uA assumed for the switch",
+            "the same behind a load switch (`ranger_power_pin`, never tried on a board); 1 uA assumed for the switch",
         ),
         Sensor(
             "aj-sr04m",

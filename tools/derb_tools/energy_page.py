@@ -107,7 +107,7 @@ def _lives() -> Iterator[str]:
             for sensor in sensors:
                 yield _life_row(board, mended, kind, sensor)
     yield ""
-    yield "\\* With a firmware that wakes by this chip's own call; today's calls `wake_on_ext0`, which the chip lacks."
+    yield "\\* This chip has no `wake_on_ext0`: the firmware wakes it by the call that it has, which was never tried on one."
 
 
 def _life_row(board: str, mended: bool, kind: str, sensor: str) -> str:

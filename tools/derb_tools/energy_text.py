@@ -30,7 +30,7 @@ def warnings(estimate: Estimate, wake_method: str | None, mend: str | None) -> l
         )
     if setup.kind == "parking" and wake_method not in (None, "ext0"):
         found.append(
-            f"this chip wakes by esp32.wake_on_{wake_method}; the firmware's interrupt uses wake_on_ext0, which it lacks"
+            f"this chip wakes by esp32.wake_on_{wake_method}: the firmware makes that call, but nobody has tried it on the chip"
         )
     if setup.kind == "parking" and setup.every_s > DRIFT_S:
         found.append(
