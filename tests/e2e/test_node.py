@@ -137,7 +137,7 @@ def test_a_ranger_behind_a_load_switch_is_on_when_it_pings(tmp_path: Path) -> No
     result = board.wake()
     assert result.end == "deepsleep", result
     assert result.violations == []
-    assert [line.split()[4] for line in _kept(result)][0] == "2", result
+    assert next(line.split()[4] for line in _kept(result)) == "2", result
 
 
 def test_a_broker_that_is_another_program_is_no_broker(tmp_path: Path) -> None:
