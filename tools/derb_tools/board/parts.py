@@ -85,12 +85,15 @@ class Faults:
     """What is wrong with the network in one wake. A stall costs no real time: the board's clock jumps.
 
     `dns="stall"` waits for ever, as `getaddrinfo()` has no timeout; `read="stall"`: nothing more comes in
-    or goes out.
+    or goes out. `espnow_no_mem_after`: after so many packets the driver has no memory until Wi-Fi is started
+    anew. `espnow_deaf_every`: each so-many-eth packet is gone without an error.
     """
 
     dns: Fault = "ok"
     connect: Fault = "ok"
     read: Fault = "ok"
+    espnow_no_mem_after: int | None = None
+    espnow_deaf_every: int | None = None
 
 
 def wiring(parts: list[Part], chip_state: Path) -> list[dict[str, object]]:

@@ -60,7 +60,7 @@ def build(wake):
     sim_hosts.setup(clock, wake["hosts"], wake["faults"], wake["network_speed"])
     sim_socket.setup(clock)
     sim_select.setup(clock)
-    sim_espnow.setup(clock, node_id, wake["air_port"])
+    sim_espnow.setup(clock, node_id, wake["air_port"], wake["faults"])
     sim_esp32.setup(pins, _wire(wake["wiring"], pins, clock))
     boot = {"node_id": node_id, "reset_cause": wake["reset_cause"], "wake_reason": wake["wake_reason"]}
     sim_machine.setup(clock, pins, sim_esp32.wake_sources, boot)

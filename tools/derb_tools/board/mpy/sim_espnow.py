@@ -1,8 +1,6 @@
 """`espnow` of the ESP32 port; the air is a UDP port of the supervisor (`derb_tools.board.air`)."""
 
-import select as _select
-import socket as _socket
-
+import sim_air
 import sim_network
 
 MAX_DATA_LEN = 250
@@ -12,100 +10,80 @@ ADDR_LEN = 6
 KEY_LEN = 16
 
 _NOT_INIT = 12389
+_NO_MEM = 12391
 _FULL = 12392
 _NOT_FOUND = 12393
 _EXIST = 12395
 _IF = 12396
 _NAMES = {
     _NOT_INIT: "ESP_ERR_ESPNOW_NOT_INIT",
+    _NO_MEM: "ESP_ERR_ESPNOW_NO_MEM",
     _FULL: "ESP_ERR_ESPNOW_FULL",
     _NOT_FOUND: "ESP_ERR_ESPNOW_NOT_FOUND",
     _EXIST: "ESP_ERR_ESPNOW_EXIST",
     _IF: "ESP_ERR_ESPNOW_IF",
 }
 _BROADCAST = b"\xff" * 6
-_PACKET_BYTES = 300
 _SEND_MS = 3
 _NO_ACK_MS = 25  # the radio's own repetitions
-_HUB_MS = 1000
 _SLICE_MS = 20
 _DEFAULT_TIMEOUT_MS = 300
+_DEFAULT_RX_BYTES = 526
 
 _clock = None
 _node_id = b""
 _air_port = None
+_faults = {}
 
 
-def setup(clock, node_id, air_port):
-    global _clock, _node_id, _air_port
-    _clock, _node_id, _air_port = clock, node_id, air_port
+def setup(clock, node_id, air_port, faults):
+    """`faults`: espnow_no_mem_after (sends until the radio wants a restart), espnow_deaf_every (receptions)."""
+    global _clock, _node_id, _air_port, _faults
+    _clock, _node_id, _air_port, _faults = clock, node_id, air_port, faults
 
 
 def _fail(code):
     raise OSError(-code, _NAMES[code])
 
 
-class _Air:
-    """This board's way to the hub. Without a hub nobody ever answers."""
-
-    def __init__(self):
-        self.waiting = []
-        self._acks = []
-        self._socket = _socket.socket(_socket.AF_INET, _socket.SOCK_DGRAM)
-        self._socket.setblocking(False)
-        self._poller = _select.poll()
-        self._poller.register(self._socket, _select.POLLIN)
-        self._hub = _socket.getaddrinfo("127.0.0.1", _air_port or 9)[0][-1]
-        if _air_port:
-            self._socket.sendto(b"H" + _node_id, self._hub)
-
-    def send(self, peer, packet):
-        if not _air_port:
-            return False
-        self._socket.sendto(b"S" + _node_id + peer + packet, self._hub)
-        self._acks.clear()
-        for _ in range(_HUB_MS // _SLICE_MS):
-            self.listen(_SLICE_MS)
-            if self._acks:
-                return self._acks.pop()
-        return False
-
-    def listen(self, real_ms):
-        """Take in what comes within that real time."""
-        while self._poller.poll(real_ms):
-            packet = self._socket.recv(_PACKET_BYTES)
-            if packet[:1] == b"A":
-                self._acks.append(packet[1:2] == b"\x01")
-            else:
-                self.waiting.append((packet[1:7], packet[7:]))
-            real_ms = 0
-
-    def close(self):
-        if _air_port:
-            self._socket.sendto(b"B" + _node_id, self._hub)
-        self._socket.close()
-
-
 _air = None
 
 
 class ESPNow:
+    peers_table = {}
     _peers = []
     _timeout_ms = _DEFAULT_TIMEOUT_MS
+    _rx_bytes = _DEFAULT_RX_BYTES
+    _reused = [None, bytearray(MAX_DATA_LEN)]
+    _receptions = 0
+    _failures = 0
 
     def active(self, on=None):
         global _air
         if on and _air is None:
-            _air = _Air()
+            _air = sim_air.Air(_clock, _node_id, _air_port, self._rx_bytes, self.peers_table)
         elif on is not None and not on and _air is not None:
             _air.close()
             _air = None
+            ESPNow._peers.clear()
         return _air is not None
 
     def config(self, name=None, **settings):
-        if name == "timeout_ms":
-            return self._timeout_ms
-        ESPNow._timeout_ms = settings.get("timeout_ms", self._timeout_ms)
+        if name is not None:
+            return {"timeout_ms": self._timeout_ms, "rxbuf": self._rx_bytes}[name]
+        for key, value in settings.items():
+            if key == "timeout_ms":
+                ESPNow._timeout_ms = value
+            elif key == "rxbuf":  # in force from the next active(True)
+                ESPNow._rx_bytes = value
+            elif key != "rate":
+                raise ValueError("unknown config param")
+
+    def stats(self):
+        """(sent, answered, not heard, received, dropped for want of room), since the radio was started."""
+        self._must_be_active()
+        _air.listen(0)
+        return _air.sent, _air.sent, self._failures, _air.received, _air.dropped
 
     def set_pmk(self, key):
         if len(key) != KEY_LEN:
@@ -140,11 +118,16 @@ class ESPNow:
         targets = self._peers if mac is None else [_address(mac)]
         if not targets or any(target not in self._peers for target in targets):
             _fail(_NOT_FOUND)
+        no_mem_after = _faults.get("espnow_no_mem_after")
+        if no_mem_after is not None and _air.sent >= no_mem_after:
+            _fail(_NO_MEM)  # until Wi-Fi and ESP-NOW are started anew
         heard = [self._send_one(target, msg) for target in targets]
         return all(heard) or not sync
 
     def _send_one(self, target, msg):
+        _air.sent += 1
         heard = _air.send(target, msg) or target == _BROADCAST
+        ESPNow._failures += not heard
         _clock.charge((_SEND_MS if heard else _NO_ACK_MS) * 1000)
         _clock.now_us()
         return heard
@@ -155,18 +138,31 @@ class ESPNow:
         return bool(_air.waiting)
 
     def recv(self, timeout_ms=None):
-        """(mac, packet), or (None, None) when the time is over."""
+        """[mac, packet], or (None, None) when the time is over."""
+        mac, packet = self.irecv(timeout_ms)
+        return (None, None) if mac is None else [mac, bytes(packet)]
+
+    def irecv(self, timeout_ms=None):
+        """As `recv`, but the list and the bytearray in it are the same at every call."""
         self._must_be_active()
         timeout_ms = self._timeout_ms if timeout_ms is None else timeout_ms
         start_us = _clock.now_us()
         while True:
-            _air.listen(min(_SLICE_MS, timeout_ms) if timeout_ms >= 0 else _SLICE_MS)
+            if not _air.waiting:
+                _air.listen(min(_SLICE_MS, timeout_ms) if timeout_ms >= 0 else _SLICE_MS)
             if _air.waiting:
-                return _air.waiting.pop(0)
+                return self._received(*_air.take())
             if 0 <= timeout_ms * 1000 <= _clock.now_us() - start_us:
                 return None, None
 
-    irecv = recv
+    def _received(self, mac, packet):
+        ESPNow._receptions += 1
+        every = _faults.get("espnow_deaf_every")
+        if every and self._receptions % every == 0:
+            return None, None  # as when the heap is too low for it: nothing is raised, the packet is gone
+        self._reused[0] = mac
+        self._reused[1][:] = packet
+        return self._reused
 
     def __iter__(self):
         return self

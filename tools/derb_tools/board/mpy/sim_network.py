@@ -45,6 +45,7 @@ class _Station:
         self.reconnects = -1
         self.static = None
         self.counted = False
+        self.channel = 1  # where the radio is while it has no access point
 
     def attempt(self):
         """(reason or 0, length of an attempt in ms) with the present credentials at the present place."""
@@ -98,6 +99,11 @@ def _bssid():
 
 def radio_is_on():
     return _station.active
+
+
+def channel():
+    """Where the radio is: the access point decides while there is one."""
+    return _site["channel"] if _station.requested_us is not None else _station.channel
 
 
 def radio_off_in_light_sleep():
@@ -185,8 +191,17 @@ class WLAN:
         for key, value in settings.items():
             if key == "reconnects":
                 _station.reconnects = value
-            elif key not in ("pm", "txpower", "channel", "hostname", "dhcp_hostname", "protocol"):
+            elif key == "channel":
+                self._tune(value)
+            elif key not in ("pm", "txpower", "hostname", "dhcp_hostname", "protocol"):
                 raise ValueError("unknown config param")
+
+    def _tune(self, number):
+        self._must_be_active()
+        if not 1 <= number <= 13:
+            raise OSError("Wifi Invalid Argument")
+        if _station.requested_us is None:  # to an access point it has no effect
+            _station.channel = number
 
     def _read_config(self, name):
         if name == "mac":
@@ -196,7 +211,7 @@ class WLAN:
         if name in ("ssid", "essid"):
             return _station.credentials[0] if _station.credentials else ""
         if name == "channel":
-            return _site["channel"]
+            return channel()
         raise ValueError("unknown config param")
 
     def _must_be_active(self):
