@@ -29,7 +29,11 @@ _NUMBERS = {
     "log": (0, 0, 1),
 }
 _TEXTS = {"ssid": ("", 32), "psk": ("", 63), "broker": ("", 64), "user": ("", 64), "password": ("", 64)}
-_WORDS = {"kind": ("parking", ("parking", "level")), "ranger": ("hcsr04", ("hcsr04", "a02yyuw", "maxbotix"))}
+_WORDS = {
+    "kind": ("parking", ("parking", "level")),
+    "ranger": ("hcsr04", ("hcsr04", "a02yyuw", "maxbotix")),
+    "link": ("wifi", ("wifi", "espnow", "wifi+espnow", "espnow+wifi")),
+}
 
 
 class ConfigError(Exception):

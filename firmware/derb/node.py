@@ -27,9 +27,9 @@ _FIRST_BACKOFF_S = const(60)
 _FIRST_BOOT = const(8192)  # up to twice of it a boot number takes two bytes
 
 # unix_at_zero, last save, next sensing, next sending, next health reading, last awake_ms, flash writes; failures in a
-# row, signal of the last connection or 0
-_FIXED = "<IIIIIIIBb"
-_FIXED_SIZE = const(30)
+# row, signal of the last connection or 0, wakes in a row that went another way than the first
+_FIXED = "<IIIIIIIBbB"
+_FIXED_SIZE = const(31)
 
 
 def main():
@@ -61,7 +61,7 @@ class Node:
         record = self._memory.load() or bytes(_FIXED_SIZE + 2)
         fixed = struct.unpack(_FIXED, record[:_FIXED_SIZE])
         unix_at_zero, saved_s, self._next_sense, self._next_send, self._next_health = fixed[:5]
-        self._awake_ms, self._flash_writes, self._failures, self._rssi_dbm = fixed[5:]
+        self._awake_ms, self._flash_writes, self._failures, self._rssi_dbm, self._detours = fixed[5:]
         at = _FIXED_SIZE + 2 + struct.unpack("<H", record[_FIXED_SIZE : _FIXED_SIZE + 2])[0]
         self._clock = Clock(time.time, unix_at_zero)
         self._segments = Segments("/outbox")
@@ -149,17 +149,15 @@ class Node:
         return 0 if self._failures else self._config.hold
 
     def _send(self):
-        from derb.links.mqtt import MqttLink
-        from derb.links.wifi import Wifi
+        from derb.links.ways import ways_out
 
         sender = Sender(self._id, self._key, self._outbox, self._clock, self._log, self._new)
-        link = MqttLink(Wifi(self._config.ssid, self._config.psk), self._id, self._config)
+        link = ways_out(self._config, self._id, self._nvs, self._detours, self._failures)
         deadline = Deadline(self._config.awake_ms)
         self._watchdog.feed()
         delivered = False
         try:
             link.open(deadline)
-            self._rssi_dbm = max(-128, min(0, link.rssi_dbm()))
             delivered = sender.run(link, deadline)
         except LinkError as e:
             self._log("failed", e)
@@ -167,6 +165,7 @@ class Node:
             # Whatever a stranger at the broker made happen: the readings must still reach the flash, the radio its rest.
             sys.print_exception(e)
         link.close()
+        self._detours, self._rssi_dbm = link.detours, link.rssi_dbm or self._rssi_dbm
         if sender.refused or self._segments.damaged:
             self._log("odd", sender.refused, self._segments.damaged)
         self._failures = 0 if delivered else min(255, self._failures + 1)
@@ -207,6 +206,7 @@ class Node:
             self._flash_writes,
             self._failures,
             self._rssi_dbm,
+            self._detours,
         )
         self._memory.save(fixed + struct.pack("<H", len(outbox)) + outbox + self._sensing.dumps())
 

@@ -1,0 +1,128 @@
+"""The ways out of a node, in the order in which a wake tries them.
+
+With two ways in the configuration the second one stands in when the first cannot be opened. A first way that is dead for
+weeks would cost its whole price at every wake, so it is tried first ever more rarely; the day it works again it is first.
+"""
+
+from micropython import const
+
+from derb.links import LinkError
+
+_RAREST = const(64)  # wakes
+
+
+def ways_out(config, node, nvs, detours, failures):
+    """Return the link that `config.link` names; `detours` is what the last one's `detours` was, `failures` wakes in a row."""
+    names = config.link.split("+")
+    makers = [_MAKERS[name] for name in names]
+    return Ways([lambda make=make: make(config, node, nvs) for make in makers], detours, failures)
+
+
+def _mqtt(config, node, nvs):
+    from derb.links.mqtt import MqttLink
+    from derb.links.wifi import Wifi
+
+    return MqttLink(Wifi(config.ssid, config.psk), node, config)
+
+
+def _espnow(config, node, nvs):
+    import os
+
+    import espnow
+    import network
+
+    from derb.links.espnow import EspNowLink
+
+    return EspNowLink(network.WLAN(network.STA_IF), espnow.ESPNow(), Hint(nvs), os.urandom)
+
+
+_MAKERS = {"wifi": _mqtt, "espnow": _espnow}
+
+
+class Hint:
+    """Which relay was heard last, in NVS: it outlives a loss of power, and is written only when it changes."""
+
+    def __init__(self, nvs):
+        self._nvs = nvs
+
+    def load(self):
+        """Return what was saved, b"" if nothing was."""
+        buf = bytearray(16)
+        try:
+            return bytes(buf[: self._nvs.get_blob("relay", buf)])
+        except OSError:
+            return b""  # not there yet
+
+    def save(self, hint):
+        """Keep a few bytes."""
+        self._nvs.set_blob("relay", hint)
+        self._nvs.commit()
+
+
+class Ways:
+    """One or two links that behave as one: what cannot be opened, or hears not even one frame, gives way to the next."""
+
+    def __init__(self, makers, detours, failures):
+        self.detours = detours  # wakes in a row that went another way than the first
+        self.rssi_dbm = 0  # signal of the connection, 0 as long as it is not known
+        self._before = detours
+        self._makers = makers
+        self._order = list(range(len(makers)))
+        # Powers of two, then every 64th; and a wake after one without receipts, whichever way that went.
+        late = detours & (detours - 1) if detours < _RAREST else detours % _RAREST
+        if len(makers) > 1 and bool(late) != bool(failures & 1):
+            self._order.reverse()
+        self._link = None
+        self._spoken = False
+
+    def open(self, deadline):
+        """Open the first way that can be; raise the LinkError of the last."""
+        self._deadline = deadline
+        while True:
+            number = self._order.pop(0)
+            self._link = self._makers[number]()
+            # Another way needs its share of the time.
+            share = deadline.within(deadline.left() // (len(self._order) + 1))
+            try:
+                self._link.open(share)
+                break
+            except LinkError:
+                if not self._order:
+                    raise
+                self._link.close()
+        self.detours = min(255, self._before + 1) if number else 0
+        self._measure()
+
+    def send(self, frame):
+        """Hand on one frame; as long as none was, the next way may still take it."""
+        while True:
+            try:
+                self._link.send(frame)
+                self._spoken = True
+                return
+            except LinkError:
+                if self._spoken or not self._order:
+                    raise
+                self._link.close()
+                self.open(self._deadline)
+
+    def receive(self, deadline):
+        """Return the next downlink, or None when `deadline` is over."""
+        downlink = self._link.receive(deadline)
+        self._measure()
+        return downlink
+
+    def waiting(self):
+        """Return the downlinks that came unasked."""
+        return self._link.waiting()
+
+    def close(self):
+        """End the connection, radio off."""
+        if self._link:
+            self._link.close()
+
+    def _measure(self):
+        try:
+            self.rssi_dbm = max(-128, min(0, self._link.rssi_dbm())) or self.rssi_dbm
+        except OSError:
+            pass  # the access point went away just now; what was measured before is the best there is
