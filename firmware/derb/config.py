@@ -2,6 +2,7 @@
 
 import json
 
+# Held against gateway/derb_gateway/node_settings.toml by a test: a new setting goes there too, with its help.
 # name: (default, lowest, highest) for numbers, (default, longest) for text, (default, choices) for words.
 _NUMBERS = {
     "port": (1883, 1, 65535),
@@ -14,6 +15,7 @@ _NUMBERS = {
     "ds18b20_pin": (-1, -1, 48),
     "batt_pin": (-1, -1, 48),
     "batt_ratio_x100": (200, 100, 2000),
+    "led_pin": (-1, -1, 48),
     "sample_ms": (1000, 250, 30000),
     "wake_s": (300, 5, 86400),
     "pings": (9, 3, 30),
@@ -28,12 +30,38 @@ _NUMBERS = {
     "floor_pct": (100, 10, 100),
     "log": (0, 0, 1),
 }
-_TEXTS = {"ssid": ("", 32), "psk": ("", 63), "broker": ("", 64), "user": ("", 64), "password": ("", 64)}
+_TEXTS = {
+    "board": ("", 32),
+    "ssid": ("", 32),
+    "psk": ("", 63),
+    "broker": ("", 64),
+    "user": ("", 64),
+    "password": ("", 64),
+}
 _WORDS = {
     "kind": ("parking", ("parking", "level")),
     "ranger": ("hcsr04", ("hcsr04", "a02yyuw", "maxbotix")),
     "link": ("wifi", ("wifi", "espnow", "wifi+espnow", "espnow+wifi")),
 }
+
+# What the gateway may change: the place of a name, from 1, is its number on the wire, for ever. Numbers, and one text.
+REMOTE = (
+    "wake_s",
+    "sample_ms",
+    "pings",
+    "report_every",
+    "hold",
+    "health_every_s",
+    "awake_ms",
+    "episode_s",
+    "backoff_max_s",
+    "empty_mm",
+    "full_mm",
+    "floor_pct",
+    "broker",
+    "port",
+    "log",
+)
 
 
 class ConfigError(Exception):
@@ -68,12 +96,22 @@ class Config:
             raise ConfigError("; ".join(sorted(problems)))
 
 
-def load(raw):
-    """Return the Config in the JSON bytes `raw`; raise ConfigError with all that is wrong."""
+def is_text(name):
+    """Return whether the value of this setting is text."""
+    return name in _TEXTS
+
+
+def parse(raw):
+    """Return the settings in the JSON bytes `raw` as a dict, not yet examined; raise ConfigError."""
     try:
         settings = json.loads(raw)
     except ValueError:
         raise ConfigError("not JSON")
     if not isinstance(settings, dict):
         raise ConfigError("not a JSON object")
-    return Config(**settings)
+    return settings
+
+
+def load(raw):
+    """Return the Config in the JSON bytes `raw`; raise ConfigError with all that is wrong."""
+    return Config(**parse(raw))

@@ -17,6 +17,11 @@ class Deadline:
         """Return whether the time is up."""
         return self.left() == 0
 
+    def extend(self, ms):
+        """Let it end no sooner than `ms` from now: an order gives the wake more time, for everyone who holds this."""
+        if self.left() < ms:
+            self._end = time.ticks_add(time.ticks_ms(), ms)
+
     def within(self, ms):
         """Return a deadline of at most `ms` from now that does not end after this one."""
         return Deadline(min(ms, self.left()))

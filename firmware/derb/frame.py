@@ -15,6 +15,7 @@ PARKING = const(1)
 LEVEL = const(2)
 HEALTH = const(3)
 ALARM = const(4)
+ANSWER = const(5)
 
 UNKNOWN = const(0)
 FREE = const(1)
@@ -38,6 +39,9 @@ FIRE = const(3)
 TILT = const(4)
 SENSOR_FAULT = const(5)
 READINGS_SHED = const(6)
+CONFIG_REFUSED = const(7)
+CONFIG_RETURNED = const(8)
+UPDATE_RETURNED = const(9)
 
 _VERSION = const(1)
 _BOUND = const(0x10)
@@ -124,6 +128,15 @@ def alarm_payload(code, value):
     return bytes(out)
 
 
+def answer_payload(command, result, value):
+    """Return the bytes of an answer to a command."""
+    out = bytearray()
+    put_varint(out, command)
+    out.append(result)
+    put_svarint(out, value)
+    return bytes(out)
+
+
 def tag(key, label, node, content):
     """Return the first 8 bytes of HMAC-SHA256 (RFC 2104) over label, node and content; `key` has 32 bytes."""
     pad = key + bytes(_BLOCK - len(key))
@@ -191,7 +204,7 @@ def decode_downlink(key, node, frame):
     if frame[0] >> 5 != _VERSION or frame[0] & 15 != _DOWNLINK:
         raise FrameError("version or kind")
     end = len(frame) - TAG_SIZE
-    if not _same(tag(key, b"derb1d", node, frame[:end]), frame[end:]):
+    if not same(tag(key, b"derb1d", node, frame[:end]), frame[end:]):
         raise FrameError("tag")
     body = frame[:end]
     unix_s = struct.unpack("<I", body[1:5])[0]
@@ -200,8 +213,8 @@ def decode_downlink(key, node, frame):
     return unix_s, bool(frame[0] & _BOUND), version, ranges, _sections(body, at)
 
 
-def _same(a, b):
-    # Looks at every byte whatever differs, so that the time taken tells nothing.
+def same(a, b):
+    """Return whether two tags are equal; takes as long whatever differs."""
     different = len(a) ^ len(b)
     for x, y in zip(a, b):
         different |= x ^ y

@@ -21,7 +21,7 @@ MAX_RECORD = const(1008)  # SLOT_SIZE less the head
 
 _HEAD = "<4sIHxxI"  # magic with version, count of saves, length, CRC-32 of count, length and record
 _HEAD_SIZE = const(16)
-_MAGIC = b"DRB\x03"  # the last letter changes whenever the layout of the record does
+_MAGIC = b"DRB\x04"  # the last letter changes whenever the layout of the record does
 
 
 class Memory:

@@ -1,5 +1,6 @@
 """One wake: sense, decide, keep, perhaps send, sleep."""
 
+import gc
 import os
 import struct
 import sys
@@ -9,14 +10,16 @@ import esp32
 import machine
 from micropython import const
 
-from derb import frame, health, power
+from derb import frame, health, power, vitals
 from derb import config as configuration
 from derb.clock import Clock
 from derb.deadline import Deadline
 from derb.drivers import attach
 from derb.links import LinkError
 from derb.memory import Memory
+from derb.orders import REFUSED, Orders
 from derb.outbox import Outbox
+from derb.remote import Remote
 from derb.segments import Segments
 from derb.sender import Sender
 
@@ -37,7 +40,10 @@ def main():
     machine.WDT(timeout=_WATCHDOG_MARGIN_MS)
     sleep_ms = _CRASH_SLEEP_MS
     try:
-        sleep_ms = Node().wake()
+        node = Node()
+        sleep_ms = node.wake()
+        if node.reboot:
+            machine.reset()
     except Exception as e:
         # Nobody is there to see a prompt: an awake node empties its battery in days.
         sys.print_exception(e)
@@ -50,15 +56,22 @@ class Node:
     def __init__(self):
         self._began_ms = time.ticks_ms()
         self._nvs = esp32.NVS("derb")
-        self._config = configuration.load(_blob(self._nvs, "cfg", 2048))
-        self._key = _blob(self._nvs, "key", frame.KEY_SIZE)
-        self._id = machine.unique_id()
+        self._remote = Remote(self._nvs, configuration.parse(_blob(self._nvs, "cfg", 2048)))
+        self._config = self._remote.config
+        self.key = _blob(self._nvs, "key", frame.KEY_SIZE)
+        self.id = machine.unique_id()
+        self.reboot = False
         self._watchdog = machine.WDT(timeout=self._config.awake_ms + _WATCHDOG_MARGIN_MS)
         self._memory = Memory(machine.RTC())
         self._recall()
+        self._orders = Orders(self._nvs, self._remote, self._clock)
+        self._vitals.damaged = self._remote.damaged
 
     def _recall(self):
-        record = self._memory.load() or bytes(_FIXED_SIZE + 2)
+        record = self._memory.load() or bytes(vitals.SIZE + _FIXED_SIZE + 2)
+        self._vitals = vitals.Vitals(record[: vitals.SIZE])
+        self._vitals.woke(machine.reset_cause())
+        record = record[vitals.SIZE :]
         fixed = struct.unpack(_FIXED, record[:_FIXED_SIZE])
         unix_at_zero, saved_s, self._next_sense, self._next_send, self._next_health = fixed[:5]
         self._awake_ms, self._flash_writes, self._failures, self._rssi_dbm, self._detours = fixed[5:]
@@ -103,10 +116,10 @@ class Node:
         battery_mv = self._battery_mv()
         first = self._outbox.next_sequence == 0
         said = self._sense(first)
-        if self._clock.now() >= self._next_health:
-            self._next_health = self._clock.now() + self._config.health_every_s
-            said.append((frame.HEALTH, self._health(battery_mv), False))
-        self._keep(said)
+        said.extend(self._report(battery_mv))
+        self._new = (self._outbox.boot, self._outbox.next_sequence)
+        self.keep(said)
+        self._vitals.sense_ms = self._since(self._began_ms)
         if self._due(said):
             self._send()
         for boot, sequence in self._outbox.settle(self._hold()):
@@ -128,8 +141,18 @@ class Node:
         machine.lightsleep(ms)
         self._watchdog.feed()
 
-    def _keep(self, said):
-        self._new = (self._outbox.boot, self._outbox.next_sequence)
+    def _report(self, battery_mv):
+        pairs = self._health(battery_mv)
+        told = health.news(pairs)
+        if self._clock.now() < self._next_health and told == self._vitals.told:
+            return []
+        changed = self._vitals.told not in (0, told)
+        self._vitals.told = told
+        self._next_health = self._clock.now() + self._config.health_every_s
+        return [(frame.HEALTH, health.payload(pairs), changed)]
+
+    def keep(self, said):
+        """Put (kind, payload, urgent) into the outbox; safe in RTC memory when this returns."""
         kept = [(self._outbox.put(kind, payload), kind, payload) for kind, payload, _ in said]
         if not kept:
             return
@@ -151,25 +174,92 @@ class Node:
     def _send(self):
         from derb.links.ways import ways_out
 
-        sender = Sender(self._id, self._key, self._outbox, self._clock, self._log, self._new)
-        link = ways_out(self._config, self._id, self._nvs, self._detours, self._failures)
+        sender = Sender(self.id, self.key, self._outbox, self._clock, self._log, self._new, self._orders.hear)
+        link = ways_out(self._config, self.id, self._nvs, self._detours, self._failures)
         deadline = Deadline(self._config.awake_ms)
         self._watchdog.feed()
+        self._gave_up(self._remote.attempt())
+        began_ms = time.ticks_ms()
         delivered = False
         try:
             link.open(deadline)
+            self._vitals.connect_ms = self._since(began_ms)
+            began_ms = time.ticks_ms()
             delivered = sender.run(link, deadline)
+            self._vitals.exchange_ms = self._since(began_ms)
+            self._vitals.loaded(self._battery_mv(radio=True))
+            if delivered:
+                self._obey(link, sender, deadline)
         except LinkError as e:
             self._log("failed", e)
         except Exception as e:
             # Whatever a stranger at the broker made happen: the readings must still reach the flash, the radio its rest.
             sys.print_exception(e)
+        gc.collect()
+        self._vitals.heap(gc.mem_free())
         link.close()
         self._detours, self._rssi_dbm = link.detours, link.rssi_dbm or self._rssi_dbm
+        self._judge(delivered, sender)
         if sender.refused or self._segments.damaged:
             self._log("odd", sender.refused, self._segments.damaged)
         self._failures = 0 if delivered else min(255, self._failures + 1)
         self._next_send = 0 if delivered else self._clock.now() + self._backoff_s()
+
+    def _obey(self, link, sender, deadline):
+        # All receipts came: what is on trial has proven itself, and what the gateway wants is here.
+        if self._remote.confirm():
+            self._log("config", self._remote.version)
+        if self._orders.waiting():
+            from derb.chores import Chores
+
+            chores = Chores(self, self._orders)
+            chores.run(link, sender, deadline)
+            self.reboot = chores.reboot
+            if chores.recalibrate:
+                self._sensing = self._make_sensing(None)
+            if chores.diagnostics:
+                self._next_health = 0
+            if chores.recalibrate or chores.diagnostics:
+                self._next_sense = self._clock.now()
+
+    def _judge(self, delivered, sender):
+        vitals = self._vitals
+        vitals.connections_failed += not delivered
+        vitals.downlinks_refused += sender.refused + self._orders.malformed
+        vitals.orders_stale += self._orders.stale
+        if not delivered:
+            self._gave_up(self._remote.failed())
+        if self._orders.config_refused:
+            alarm = frame.alarm_payload(frame.CONFIG_REFUSED, self._orders.config_refused)
+            self.keep([(frame.ALARM, alarm, True)])
+        if self._orders.config_taken or self._orders.config_refused:
+            self._next_sense = self._clock.now()  # the next wake begins at once, with what it changed
+
+    def _gave_up(self, version):
+        if version:
+            self._log("config", -version)
+            self.keep([(frame.ALARM, frame.alarm_payload(frame.CONFIG_RETURNED, version), True)])
+
+    # What chores may use.
+
+    def self_test(self):
+        """Measure once, keep the readings; return the sensor fault."""
+        self.keep(self._sensing.sense(self._clock.now, Deadline(self._config.episode_s * 1000), True))
+        self._watchdog.feed()
+        return self._sensing.fault
+
+    def lamp(self):
+        """Return the pin of the lamp, or None."""
+        pin = self._config.led_pin
+        return None if pin < 0 else machine.Pin(pin, machine.Pin.OUT, value=0)
+
+    def feed(self):
+        """Feed the watchdog; only from loops that have a deadline."""
+        self._watchdog.feed()
+
+    def begin_update(self, command):
+        """Return the answer to the order to update: this firmware cannot yet."""
+        return REFUSED, 0
 
     def _backoff_s(self):
         # Doubling, with jitter over the upper half: nodes that lost the same broker do not come back together.
@@ -208,10 +298,12 @@ class Node:
             self._rssi_dbm,
             self._detours,
         )
-        self._memory.save(fixed + struct.pack("<H", len(outbox)) + outbox + self._sensing.dumps())
+        self._memory.save(
+            self._vitals.dumps() + fixed + struct.pack("<H", len(outbox)) + outbox + self._sensing.dumps()
+        )
 
     def _health(self, battery_mv):
-        return health.payload(
+        pairs = health.fields(
             battery_mv,
             self._rssi_dbm or None,
             machine.reset_cause(),
@@ -222,11 +314,23 @@ class Node:
             self._sensing,
             self._config.kind == "parking",
         )
+        pairs.extend(health.of_vitals(self._vitals))
+        pairs.append((12, self._remote.version))
+        pairs.append((25, self._remote.refused()))
+        return pairs
 
-    def _battery_mv(self):
+    def _since(self, began_ms):
+        return time.ticks_diff(time.ticks_ms(), began_ms)
+
+    def _battery_mv(self, radio=False):
         if self._config.batt_pin < 0:
             return None
-        microvolt = machine.ADC(machine.Pin(self._config.batt_pin)).read_uv()
+        try:
+            microvolt = machine.ADC(machine.Pin(self._config.batt_pin)).read_uv()
+        except OSError:
+            if not radio:
+                raise
+            return None  # the radio has the converter of half the pins for itself
         return microvolt // 1000 * self._config.batt_ratio_x100 // 100
 
     def _log(self, *words):

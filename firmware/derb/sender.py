@@ -11,16 +11,17 @@ class Sender:
     """Empties `outbox` over a link; `log` is called with words about what happened.
 
     `new` is the first (boot, sequence) of this wake: only a receipt for a reading that cannot have been transmitted before
-    is known to be fresh, and only a fresh one tells the time.
+    is known to be fresh, and only a fresh one tells the time. `hear(unix_s, fresh, sections)` gets what else a downlink holds.
     """
 
-    def __init__(self, node, key, outbox, clock, log, new):
+    def __init__(self, node, key, outbox, clock, log, new, hear=None):
         self._node = node
         self._key = key
         self._outbox = outbox
         self._clock = clock
         self._log = log
         self._new = new
+        self._hear = hear
         self._sent = []  # (boot, first, last) transmitted on this connection and not yet in a receipt
         self._ever_sent = []
         self._ranges = []  # of all receipts on this connection
@@ -68,15 +69,22 @@ class Sender:
                 raise LinkError("no receipt in time")
             self._take(payload, True)
 
+    def take(self, payload):
+        """Read a downlink that came while nothing was on its way."""
+        self._take(payload, False)
+
     def _take(self, payload, fresh):
         try:
-            unix_s, synchronised, _, ranges, _ = frame.decode_downlink(self._key, self._node, payload)
+            unix_s, synchronised, _, ranges, sections = frame.decode_downlink(self._key, self._node, payload)
         except frame.FrameError:
             self.refused += 1
             return
         waiting = [span for span in self._sent if not _within(span, ranges)]
-        if fresh and synchronised and any(self._is_new(span) for span in self._sent if span not in waiting):
+        fresh = fresh and any(self._is_new(span) for span in self._sent if span not in waiting)
+        if fresh and synchronised:
             self._clock.learn(unix_s)
+        if self._hear:
+            self._hear(unix_s, fresh, sections)
         self._sent = waiting
         self._remember(ranges)
         for boot, sequence in self._outbox.take_receipts(self._ranges):

@@ -14,6 +14,7 @@ from derb_gateway.config import BrokerSettings, Config, FileSinkSettings, SinkSe
 from derb_gateway.errors import GatewayError
 from derb_gateway.intake import Intake, Limits
 from derb_gateway.mqtt_intake import MqttIntake
+from derb_gateway.orders import OrderBook, orders_path
 from derb_gateway.progress import Progress
 from derb_gateway.registry import load_registry
 from derb_gateway.sinks.base import Sink
@@ -58,10 +59,13 @@ class Server:
         limits = Limits(kept.quarantine_rows, kept.quarantine_bytes, kept.waiting_nodes)
         self.intake = Intake(self.registry, limits, slack_ms=int(2000 * self.clock.speed))
         broker = await self._start_broker() if config.broker.manage else config.broker
+        self.orders = OrderBook(orders_path(config.store.path))
         self.writer = Writer(self.store, self.intake.forget)
         self.progress = Progress(self.store.last_id())
         client_id = config.broker.client_id or f"derb-{config.site}"
-        street = MqttIntake(broker, client_id, self.clock, self.writer, self.intake, self.progress)
+        street = MqttIntake(
+            broker, client_id, self.clock, self.writer, self.intake, self.progress, self.orders
+        )
         self.forwarders = [self._forwarder(settings) for settings in config.sink]
         self._start("intake", street.run(self.stop))
         for forwarder in self.forwarders:
@@ -88,6 +92,7 @@ class Server:
         await self._finish(*(f"sink {forwarder.name}" for forwarder in self.forwarders))
         await self._cancel_all()
         self.writer.close()
+        self.orders.close()
         self.store.close()
         if self._broker is not None:
             await self._broker.stop()

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass, field
 
+from derb_gateway.asks import Ask
 from derb_gateway.downlink import Range
+from derb_gateway.orders import Report
 from derb_gateway.quarantine import RAW_KEPT_BYTES
 
 
@@ -41,7 +43,12 @@ class Arrival:
 
 @dataclass(slots=True)
 class Outcome:
-    """What a committed batch owes the street: the runs to confirm, by node; and the newest reading's id."""
+    """What a committed batch owes the street: the runs to confirm and the asks to answer, by node.
+
+    Also what nodes said of themselves, and the newest reading's id.
+    """
 
     ranges: dict[str, list[Range]] = field(default_factory=dict)
     last_id: int = 0
+    asks: list[tuple[str, Ask]] = field(default_factory=list)
+    reports: list[Report] = field(default_factory=list)

@@ -1,9 +1,10 @@
-"""The bodies of the four kinds of uplink (docs/protocol.md, Kind 1 to Kind 4). Pure."""
+"""The bodies of the five kinds of uplink (docs/protocol.md, Kind 1 to Kind 5). Pure."""
 
 from collections.abc import Callable, Iterator
 
 from derb_gateway.readings import (
     ALARM,
+    ANSWER,
     DISTANCE_MAX_MM,
     HEALTH,
     LEVEL,
@@ -11,12 +12,14 @@ from derb_gateway.readings import (
     PARKING,
     PARKING_STATES,
     Alarm,
+    Answer,
     Health,
     Level,
     Parking,
     Reading,
     alarm_name,
     health_name,
+    result_name,
 )
 from derb_gateway.wire import NumberError, duration_s, read_svarint, read_varint
 
@@ -112,10 +115,31 @@ def alarm(frame: bytes, at: int, end: int, sequence: int, age_s: int) -> Iterato
         sequence, age_s = _older(sequence), age_s + gap_s
 
 
+def answer(frame: bytes, at: int, end: int, sequence: int, age_s: int) -> Iterator[Reading]:
+    """Yield answers to commands, newest first; NumberError."""
+    while True:
+        command, at = read_varint(frame, at, end)
+        if at >= end:
+            raise BodyError("an answer is cut off")
+        result = result_name(frame[at])
+        value, at = read_svarint(frame, at + 1, end)
+        yield Reading(sequence, age_s, Answer(command, result, value))
+        if at == end:
+            return
+        gap_s, at = read_varint(frame, at, end)
+        sequence, age_s = _older(sequence), age_s + gap_s
+
+
 def _older(sequence: int) -> int:
     if sequence == 0:
         raise BodyError("more readings than sequence numbers from 0")
     return sequence - 1
 
 
-BODIES: dict[int, BodyDecoder] = {PARKING: parking, LEVEL: level, HEALTH: health, ALARM: alarm}
+BODIES: dict[int, BodyDecoder] = {
+    PARKING: parking,
+    LEVEL: level,
+    HEALTH: health,
+    ALARM: alarm,
+    ANSWER: answer,
+}

@@ -1,9 +1,9 @@
-"""`derb gateway`: run, check, status."""
+"""`derb gateway`: run, check, status; what is ordered from nodes is in `orders_cli`."""
 
 import asyncio
 import json
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -14,11 +14,16 @@ from derb_gateway.config import Config, load_config
 from derb_gateway.errors import ConfigError, GatewayError
 from derb_gateway.findings import Verdict
 from derb_gateway.logs import set_up_logging
+from derb_gateway.order_status import orders_json
+from derb_gateway.orders import OrderBook, orders_path
+from derb_gateway.orders_cli import command, config_app
 from derb_gateway.status import status as read_status
 
 FAILED, MISUSED = 1, 2
 
 app = typer.Typer(help="The gateway: takes readings from the street and hands them on.", no_args_is_help=True)
+app.add_typer(config_app, name="config")
+app.command()(command)
 
 ConfigOption = Annotated[Path, typer.Option("--config", help="the gateway's TOML file")]
 
@@ -52,7 +57,8 @@ def status(config: ConfigOption) -> None:
     settings = _configured(config)
     try:
         sinks = [sink.name for sink in settings.sink]
-        typer.echo(json.dumps(read_status(settings.store.path, sinks), indent=2))
+        known = read_status(settings.store.path, sinks)
+        typer.echo(json.dumps({**known, "orders": _orders(settings.store.path)}, indent=2))
     except GatewayError as error:
         _fail(error, FAILED)
 
@@ -70,6 +76,17 @@ def check(config: ConfigOption) -> None:
 
 async def _serve(config: Config, clock: Clock) -> None:
     await Server(config, clock).serve()
+
+
+def _orders(store: Path) -> dict[str, Any]:
+    path = orders_path(store)
+    if not path.exists():
+        return {}
+    book = OrderBook(path)
+    try:
+        return orders_json(book, Clock().wall_ms())
+    finally:
+        book.close()
 
 
 def _configured(path: Path) -> Config:

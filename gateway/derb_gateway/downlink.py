@@ -8,7 +8,7 @@ from derb_gateway.frame import FRAME_MAX_BYTES, VERSION, tag
 from derb_gateway.wire import write_varint
 
 RANGES_MAX = 8
-_DOWNLINK = b"derb1d"
+LABEL = b"derb1d"
 _SYNCHRONISED = 0x10
 
 
@@ -44,7 +44,7 @@ def encode_downlink(
     parts += [write_varint(n) for boot, first, last in ranges for n in (boot, last, last - first)]
     parts += [struct.pack("<BB", kind, len(body)) + body for kind, body in sections]
     untagged = b"".join(parts)
-    frame = untagged + tag(_DOWNLINK, node, key, untagged)
+    frame = untagged + tag(LABEL, node, key, untagged)
     if len(frame) > FRAME_MAX_BYTES:
         msg = f"a downlink of {len(frame)} bytes does not fit {FRAME_MAX_BYTES}"
         raise ValueError(msg)

@@ -6,12 +6,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from derb_gateway.arrivals import Arrival, Outcome
+from derb_gateway.asks import Ask, decode_ask, is_ask
 from derb_gateway.downlink import Range
 from derb_gateway.frame import FrameError, UnknownNode, check_head, decode_uplink, node_of_topic
 from derb_gateway.intervals import IntervalSet
 from derb_gateway.node_state import NodeState
+from derb_gateway.orders import Report
 from derb_gateway.quarantine import Quarantine, Refusal
-from derb_gateway.readings import Uplink
+from derb_gateway.readings import Answer, Health, Uplink
 from derb_gateway.registry import Registry
 from derb_gateway.store import KnownChange, NewReading, Store
 from derb_gateway.times import ReadingTime, reading_time, surer
@@ -105,6 +107,8 @@ class _Batch:
         self._rows: dict[tuple[str, int, int], NewReading] = {}
         self._before: dict[tuple[str, int], list[tuple[int, int]]] = {}
         self._heard: dict[str, NodeState] = {}
+        self._asks: list[tuple[str, Ask]] = []
+        self._reports: list[Report] = []
 
     def take(self, arrival: Arrival) -> None:
         self._counts["frames"] += 1
@@ -112,7 +116,11 @@ class _Batch:
         try:
             node = node_of_topic(arrival.topic)
             check_head(arrival.payload, arrival.length)
-            uplink = decode_uplink(node, self._intake.registry.key(node), arrival.payload)
+            key = self._intake.registry.key(node)
+            if key is not None and is_ask(arrival.payload):
+                self._ask(node, arrival, decode_ask(node, key, arrival.payload))
+                return
+            uplink = decode_uplink(node, key, arrival.payload)
         except FrameError as refused:
             self._refuse(arrival, refused.reason, str(refused))
             if isinstance(refused, UnknownNode):
@@ -132,6 +140,15 @@ class _Batch:
     def _wait(self, node: str, arrival: Arrival) -> None:
         self._store.wait_for_operator(node, arrival.received_ms, self._intake.limits.waiting)
 
+    def _ask(self, node: str, arrival: Arrival, ask: Ask) -> None:
+        """Note an ask; one for a downlink alone is answered like a frame whose readings are all known."""
+        self._counts["asks"] += 1
+        if ask.version:
+            self._asks.append((node, ask))
+        else:
+            state = self._intake.node_state(self._store, node, arrival.received_ms)
+            self._heard[node] = state
+
     def _accept(self, node: str, arrival: Arrival, uplink: Uplink) -> None:
         state = self._intake.node_state(self._store, node, arrival.received_ms)
         tag = arrival.payload[-8:]
@@ -145,7 +162,20 @@ class _Batch:
             self._intake.tell_of_reuse(node, uplink.boot, reused, arrival.received_ms)
         elif repeated and not arrival.dup and arrival.error_ms == 0:
             self._refuse(arrival, "repeat", "the very same bytes came before")
+        if not repeated and not reused:
+            self._listen(node, arrival, uplink)
         self._keep(node, arrival, uplink, refine=not repeated and not reused)
+
+    def _listen(self, node: str, arrival: Arrival, uplink: Uplink) -> None:
+        """Pass on what a node says of itself, oldest first.
+
+        Health only when it is new: played back later, it would stand for how the node is now. An answer always says the same.
+        """
+        known = self._intake.known_of(self._store, node, uplink.boot)
+        for reading in reversed(uplink.readings):
+            body, at_ms = reading.body, arrival.received_ms - reading.age_s * 1000
+            if isinstance(body, Answer) or (isinstance(body, Health) and reading.sequence not in known):
+                self._reports.append(Report(node, uplink.boot, reading.sequence, body, at_ms))
 
     def _reused(self, node: str, uplink: Uplink) -> list[int]:
         """Return the known sequence numbers of a frame if one of them stands here with another reading.
@@ -204,7 +234,7 @@ class _Batch:
         self._counts["receipts"] += len(ranges)
         store.count(self._counts)
         intake.trim()
-        return Outcome(ranges, store.last_id())
+        return Outcome(ranges, store.last_id(), self._asks, self._reports)
 
     def _known_changes(self) -> Iterator[KnownChange]:
         for (node, boot), before in self._before.items():

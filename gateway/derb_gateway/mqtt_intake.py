@@ -15,6 +15,7 @@ from derb_gateway.fence import Fence
 from derb_gateway.inbox import Delivery, Inbox
 from derb_gateway.intake import Intake
 from derb_gateway.mqtt_link import Link, SessionWish, connect
+from derb_gateway.orders import OrderBook
 from derb_gateway.progress import Progress
 from derb_gateway.receipts import receipts
 from derb_gateway.reconnect import Reconnect
@@ -44,6 +45,7 @@ class MqttIntake:
         writer: Writer,
         intake: Intake,
         progress: Progress,
+        orders: OrderBook | None = None,
     ) -> None:
         self._settings = settings
         self._client_id = client_id
@@ -52,6 +54,7 @@ class MqttIntake:
         self._writer = writer
         self._intake = intake
         self._progress = progress
+        self._orders = orders
         self._inbox = Inbox(_QOS0_WAITING)
         self._fence = Fence(clock, None)
         self._link: Link | None = None
@@ -139,6 +142,7 @@ class MqttIntake:
         while batch := await self._inbox.drain(_BATCH):
             outcome = await self._commit_stubbornly(batch)
             if outcome is not None:
+                await self._note(outcome)
                 self._confirm(batch, outcome)
                 self._progress.reached(outcome.last_id)
             for delivery in batch:
@@ -168,6 +172,14 @@ class MqttIntake:
         self._received_until = until
         return outcome
 
+    async def _note(self, outcome: Outcome) -> None:
+        """Enter what nodes said of their orders; it is in the store as well, so a failure loses no reading."""
+        if self._orders is not None and outcome.reports:
+            try:
+                await asyncio.to_thread(self._orders.heard, outcome.reports)
+            except StoreError as error:
+                log.warning("orders not noted", extra={"why": str(error)})
+
     def _write(self, store: Store, arrivals: list[Arrival], until: int | None) -> Outcome:
         """Runs in the writer's thread."""
         outcome = self._intake.take(store, arrivals)
@@ -184,7 +196,7 @@ class MqttIntake:
     def _confirm(self, batch: list[Delivery], outcome: Outcome) -> None:
         """Publish receipts; one that is lost costs a repetition, so its failure stops nothing."""
         link = batch[-1].link
-        for topic, frame in receipts(outcome, self._intake.registry, self._clock):
+        for topic, frame in receipts(outcome, self._intake.registry, self._clock, self._orders):
             link.publish_retained(topic, frame)
 
 

@@ -1,9 +1,9 @@
-"""What a reading can be: the four kinds of docs/protocol.md as values. Pure."""
+"""What a reading can be: the five kinds of docs/protocol.md as values. Pure."""
 
 from dataclasses import dataclass
 
-PARKING, LEVEL, HEALTH, ALARM = 1, 2, 3, 4
-KIND_NAMES = {PARKING: "parking", LEVEL: "level", HEALTH: "health", ALARM: "alarm"}
+PARKING, LEVEL, HEALTH, ALARM, ANSWER = 1, 2, 3, 4, 5
+KIND_NAMES = {PARKING: "parking", LEVEL: "level", HEALTH: "health", ALARM: "alarm", ANSWER: "answer"}
 
 PARKING_STATES = ("unknown", "free", "occupied")
 LEVEL_STATUSES = {8188: "unstable", 8189: "too_close", 8190: "too_far", 8191: "no_echo"}
@@ -23,8 +23,34 @@ HEALTH_FIELDS = (
     "config_version",
     "parking_state",
     "sensor_fault",
+    "battery_load_mv",
+    "sense_ms",
+    "connect_ms",
+    "exchange_ms",
+    "connections_failed",
+    "resets_watchdog",
+    "resets_hard",
+    "resets_soft",
+    "downlinks_refused",
+    "orders_stale",
+    "config_refused",
+    "slot",
+    "update_version",
+    "update_state",
+    "update_kb_left",
 )
-ALARM_CODES = ("full", "collected", "fire", "tilt", "sensor_fault", "readings_shed")
+ALARM_CODES = (
+    "full",
+    "collected",
+    "fire",
+    "tilt",
+    "sensor_fault",
+    "readings_shed",
+    "config_refused",
+    "config_returned",
+    "update_returned",
+)
+ANSWER_RESULTS = ("done", "started", "failed", "expired", "refused")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +105,20 @@ class Alarm:
         return {"alarm": self.alarm, "value": self.value}
 
 
-Body = Parking | Level | Health | Alarm
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of a command, by its id; a result is a name, or a number that this version does not know."""
+
+    command: int
+    result: str
+    value: int
+
+    def to_json(self) -> dict[str, object]:
+        """Return the fields of the upstream format."""
+        return {"command": self.command, "result": self.result, "value": self.value}
+
+
+Body = Parking | Level | Health | Alarm | Answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,3 +167,8 @@ def health_name(number: int) -> str:
 def alarm_name(code: int) -> str:
     """Return the code's name, or its number as text."""
     return ALARM_CODES[code - 1] if 1 <= code <= len(ALARM_CODES) else str(code)
+
+
+def result_name(code: int) -> str:
+    """Return the result's name, or its number as text."""
+    return ANSWER_RESULTS[code - 1] if 1 <= code <= len(ANSWER_RESULTS) else str(code)

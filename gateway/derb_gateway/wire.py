@@ -54,6 +54,11 @@ def write_varint(value: int) -> bytes:
     return bytes(out)
 
 
+def write_svarint(value: int) -> bytes:
+    """Return a signed number of -2^31 to 2^31 - 1 as the varint of its zigzag; ValueError outside."""
+    return write_varint(value << 1 if value >= 0 else -2 * value - 1)
+
+
 def duration_s(code: int) -> int | None:
     """Return the seconds that a duration code stands for, None for 255 (not known)."""
     if code == _DURATION_UNKNOWN:

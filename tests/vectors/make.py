@@ -48,15 +48,21 @@ def alarm(code, value):
     return bytes([code]) + svarint(value)
 
 
-KINDS = {1: "parking", 2: "level", 3: "health", 4: "alarm"}
+KINDS = {1: "parking", 2: "level", 3: "health", 4: "alarm", 5: "answer"}
 STATES = {0: "unknown", 1: "free", 2: "occupied"}
 STATUS = {8188: "unstable", 8189: "too_close", 8190: "too_far", 8191: "no_echo"}
 FIELDS = {
     1: "battery_mv", 2: "rssi_dbm", 3: "temp_c100", 4: "reset_cause", 5: "awake_ms", 6: "queued", 7: "shed",
     8: "send_failures", 9: "heap_free", 10: "flash_writes", 11: "firmware_version", 12: "config_version",
-    13: "parking_state", 14: "sensor_fault",
+    13: "parking_state", 14: "sensor_fault", 15: "battery_load_mv", 16: "sense_ms", 17: "connect_ms", 18: "exchange_ms",
+    19: "connections_failed", 20: "resets_watchdog", 21: "resets_hard", 22: "resets_soft", 23: "downlinks_refused",
+    24: "orders_stale", 25: "config_refused", 26: "slot", 27: "update_version", 28: "update_state", 29: "update_kb_left",
 }  # fmt: skip
-ALARMS = {1: "full", 2: "collected", 3: "fire", 4: "tilt", 5: "sensor_fault", 6: "readings_shed"}
+ALARMS = {
+    1: "full", 2: "collected", 3: "fire", 4: "tilt", 5: "sensor_fault", 6: "readings_shed", 7: "config_refused",
+    8: "config_returned", 9: "update_returned",
+}  # fmt: skip
+RESULTS = {1: "done", 2: "started", 3: "failed", 4: "expired", 5: "refused"}
 
 
 def duration(d):
@@ -80,6 +86,10 @@ def meaning(kind, item):
         return {"status": "ok", "distance_mm": item}, level(item)
     if kind == 3:
         return {"fields": {FIELDS.get(n, str(n)): v for n, v in item}}, health(*item)
+    if kind == 5:
+        command, result, value = item
+        said = {"command": command, "result": RESULTS.get(result, str(result)), "value": value}
+        return said, varint(command) + bytes([result]) + svarint(value)
     code, value = item
     return {"alarm": ALARMS.get(code, str(code)), "value": value}, alarm(code, value)
 
@@ -215,6 +225,20 @@ def vectors():
         [(99, -5), (3, 7150), (2, 1180)],
         [10, 3600],
     )
+    yield uplink(
+        "all health fields", 3, 7, 1236, 0, [[(n, n * 100 if n != 2 else -88) for n in range(1, 30)]]
+    )
+    yield uplink("configuration and update returned", 4, 1, 80, 4, [(9, 203), (8, 17), (7, 18)], [10, 30])
+    yield uplink("a command is done", 5, 3, 20, 0, [(3648000, 1, 0)])
+    yield uplink(
+        "answers, the newest of the future",
+        5,
+        3,
+        23,
+        1,
+        [(3648003, 77, -9), (3648002, 4, 0), (3648001, 3, 2)],
+        [0, 60],
+    )
     yield refused("empty", "too_short", b"", raw=True)
     yield refused("12 bytes", "too_short", bytes(12), raw=True)
     yield refused("241 bytes", "too_long", head(1) + parking(1, 1, 1) * 114 + bytes(1))
@@ -270,6 +294,8 @@ def vectors():
     )
     yield refused("health fields out of order", "malformed", head(3) + health((2, -70), (1, 3600)))
     yield refused("a health field twice", "malformed", head(3) + health((1, 3600), (1, 3600)))
+    yield refused("an answer without a result", "malformed", head(5) + varint(300))
+    yield refused("an answer without a value", "malformed", head(5) + varint(300) + bytes([1]))
     yield refused("a health field without value", "malformed", head(3) + varint(1) + varint(2) + varint(2))
     yield downlink("receipt", 1795000000, True, 0, [(3, 0, 17)])
     yield downlink("nothing yet, clock not synchronised", 1795000000, False, 0, [])

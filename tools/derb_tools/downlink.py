@@ -3,7 +3,7 @@
 import hmac
 from dataclasses import dataclass
 
-from derb_gateway.downlink import RANGES_MAX, Range
+from derb_gateway.downlink import LABEL, RANGES_MAX, Range
 from derb_gateway.frame import (
     FRAME_MAX_BYTES,
     TAG_BYTES,
@@ -17,7 +17,6 @@ from derb_gateway.frame import (
 )
 from derb_gateway.wire import NumberError, read_varint
 
-LABEL = b"derb1d"
 # Head, time, configuration version, number of ranges, tag.
 FRAME_MIN_BYTES = 1 + 4 + 1 + 1 + TAG_BYTES
 _SYNCHRONISED = 0x10

@@ -8,6 +8,8 @@ from derb_gateway.frame import FRAME_MAX_BYTES, VERSION, tag
 from derb_gateway.readings import (
     ALARM,
     ALARM_CODES,
+    ANSWER,
+    ANSWER_RESULTS,
     HEALTH,
     HEALTH_FIELDS,
     LEVEL,
@@ -15,13 +17,14 @@ from derb_gateway.readings import (
     PARKING,
     PARKING_STATES,
     Alarm,
+    Answer,
     Health,
     Level,
     Parking,
     Reading,
     Uplink,
 )
-from derb_gateway.wire import duration_s, write_varint
+from derb_gateway.wire import duration_s, write_svarint, write_varint
 
 LABEL = b"derb1u"
 _AGE_IS_BOUND = 0x10
@@ -41,11 +44,6 @@ def encode_uplink(node: str, key: bytes, uplink: Uplink) -> bytes:
     if len(frame) > FRAME_MAX_BYTES:
         raise ValueError(f"a frame of {len(frame)} bytes; no frame has more than {FRAME_MAX_BYTES}")
     return frame
-
-
-def write_svarint(value: int) -> bytes:
-    """A signed number of -2^31 to 2^31 - 1, zigzag; ValueError outside."""
-    return write_varint(value << 1 if value >= 0 else -2 * value - 1)
 
 
 def duration_code(seconds: int | None) -> int:
@@ -71,6 +69,15 @@ def _alarm(readings: Sequence[Reading]) -> Iterator[bytes]:
         assert isinstance(body, Alarm)
         code = ALARM_CODES.index(body.alarm) + 1 if body.alarm in ALARM_CODES else int(body.alarm)
         yield gap + bytes([code]) + write_svarint(body.value)
+
+
+def _answer(readings: Sequence[Reading]) -> Iterator[bytes]:
+    for gap, reading in _gaps(readings):
+        body = reading.body
+        assert isinstance(body, Answer)
+        known = body.result in ANSWER_RESULTS
+        code = ANSWER_RESULTS.index(body.result) + 1 if known else int(body.result)
+        yield gap + write_varint(body.command) + bytes([code]) + write_svarint(body.value)
 
 
 def _health(readings: Sequence[Reading]) -> Iterator[bytes]:
@@ -116,4 +123,5 @@ _BODIES: dict[int, Callable[[Sequence[Reading]], Iterator[bytes]]] = {
     LEVEL: _level,
     HEALTH: _health,
     ALARM: _alarm,
+    ANSWER: _answer,
 }

@@ -82,9 +82,9 @@ class Ways:
             number = self._order.pop(0)
             self._link = self._makers[number]()
             # Another way needs its share of the time.
-            share = deadline.within(deadline.left() // (len(self._order) + 1))
+            self._share = deadline.within(deadline.left() // (len(self._order) + 1))
             try:
-                self._link.open(share)
+                self._link.open(self._share)
                 break
             except LinkError:
                 if not self._order:
@@ -92,6 +92,10 @@ class Ways:
                 self._link.close()
         self.detours = min(255, self._before + 1) if number else 0
         self._measure()
+
+    def extend(self, ms):
+        """Let the open way go on for at least so long: an order wants it."""
+        self._share.extend(ms)
 
     def send(self, frame):
         """Hand on one frame; as long as none was, the next way may still take it."""
