@@ -1,5 +1,7 @@
 """A waste container: when to ping, when to ping again, and what to say about its level."""
 
+import struct
+
 from micropython import const
 
 from derb import fill_events, frame
@@ -21,6 +23,9 @@ _LIMITS = {"a02yyuw": (30, 4500), "maxbotix": (300, 5000)}
 FAULT_ABSENT = const(1)
 FAULT_BLOCKED = const(8)
 _BAD_IN_A_ROW = const(3)
+
+_OWN = "<BBI"  # bad readings in a row, fault, time of the last reading
+_OWN_SIZE = const(6)
 
 
 class Container:
@@ -48,18 +53,22 @@ class Container:
             saved[: levels.SAVED_SIZE],
         )
         self._events = FillEvents(saved[levels.SAVED_SIZE : at])
-        self._bad, self.fault = saved[at:] if len(saved) == at + 2 else (0, 0)
-        if self.fault not in (0, FAULT_ABSENT, FAULT_BLOCKED):
-            self._bad = self.fault = 0
+        self._bad = self.fault = 0
+        self._last_s = None
+        if len(saved) == at + _OWN_SIZE and saved[at + 1] in (0, FAULT_ABSENT, FAULT_BLOCKED):
+            self._bad, self.fault, self._last_s = struct.unpack(_OWN, saved[at:])
 
     def sense(self, now_s, deadline, first):
         """Take one reading; return [(kind, payload, urgent)]."""
+        now = now_s()
+        elapsed_s = None if self._last_s is None else max(0, now - self._last_s)
+        self._last_s = now
         echoes_us, temp_c100 = self._ranger.pings(self._config.pings), self._thermometer()
-        again = self._level.in_doubt(echoes_us, temp_c100) and not deadline.over()
+        again = self._level.in_doubt(echoes_us, temp_c100, elapsed_s) and not deadline.over()
         if again:
             echoes_us = echoes_us + self._ranger.pings(self._config.pings)
-        status, mm, level_x10 = self._level.measure(echoes_us, temp_c100, again)
-        self._events.step(status, level_x10, again)
+        status, mm, level_x10 = self._level.measure(echoes_us, temp_c100, again, elapsed_s)
+        self._events.step(status, level_x10, again, elapsed_s)
         said = [(frame.LEVEL, frame.level_payload(_VALUES[status] if mm is None else mm), first)]
         for code, value in self._news(mm):
             said.append((frame.ALARM, frame.alarm_payload(code, value), True))
@@ -88,7 +97,8 @@ class Container:
 
     def dumps(self):
         """Return what must be remembered in sleep."""
-        return self._level.dumps() + self._events.dumps() + bytes((self._bad, self.fault))
+        own = struct.pack(_OWN, self._bad, self.fault, self._last_s or 0)
+        return self._level.dumps() + self._events.dumps() + own
 
 
 def _shape(config):

@@ -13,20 +13,25 @@ except ImportError:  # CPython
 
 # A quick fall that lasts: refuse settles by up to 5 points an hour, a heap's top slides by some 10; crews take a third or more.
 _FALL_X10 = const(140)
+_SETTLES_X10_AN_HOUR = const(10)
 _CLEAR_FALL_X10 = const(300)  # no heap slides so far: a second burst of pings is proof enough
+_RARE_MIN = const(90)  # with so long between levels, the one before the last is of another day's heap
+_USUAL_MIN = const(30)
+_LONGEST_MIN = const(240)
 # Enevo calls a container full at 80 % of its height, crews at the brim; this is the brim less the heap's noise.
 _FULL_X10 = const(950)
 _NOT_FULL_X10 = const(850)
 # Too close to tell is full only where the refuse was already high; else something lies on the sensor.
 _HIGH_X10 = const(750)
-_ABOUT_FULL_X10 = const(900)
 _TIMES = const(2)
 
 _NONE = const(0xFFFF)
-_LAYOUT = "<BHHHHBB"  # version, level before, three last levels, readings that fell, readings that were full or FULL_SAID
-_VERSION = const(1)
+# version, level before, three last levels, readings that fell, readings that were full or FULL_SAID, minutes since the
+# last level, too close since
+_LAYOUT = "<BHHHHBBBB"
+_VERSION = const(2)
 _FULL_SAID = const(255)
-SAVED_SIZE = const(15)
+SAVED_SIZE = const(17)
 
 
 class FillEvents:
@@ -39,7 +44,8 @@ class FillEvents:
         self.collected = self.full = False
         self.fell_x10 = 0
         self._before_x10, self._recent = None, []
-        self._falls = self._fulls = 0
+        self._falls = self._fulls = self._unseen_min = 0
+        self._close = False
         if saved is not None:
             self._restore(saved)
 
@@ -48,24 +54,37 @@ class FillEvents:
         """Whether the last known level was high."""
         return bool(self._recent) and self._recent[-1] >= _HIGH_X10
 
-    def step(self, status, level_x10, again=False):
-        """Take one reading; `again`: a second burst of pings has already confirmed it."""
+    def step(self, status, level_x10, again=False, elapsed_s=None):
+        """Take one reading; `again`: a second burst of pings has already confirmed it.
+
+        `elapsed_s`: since the reading before it, None for half an hour.
+        """
         self.collected = self.full = False
+        step_min = _USUAL_MIN if elapsed_s is None else max(0, elapsed_s // 60)
+        self._unseen_min = min(_LONGEST_MIN, self._unseen_min + step_min)
         if level_x10 is not None:
             self._follow(level_x10, again)
             self._watch_brim(level_x10, again)
+            self._unseen_min, self._close = 0, False
         elif status == "too_close" and self.high:
             # Nearer than can be told, and it was high before: full, or a bag on the sensor of a high container.
-            self._recent = [max(_ABOUT_FULL_X10, self._recent[-1])]
+            if not self._close:
+                self._recent = [(self._recent[-1] + 1000) // 2]
+            self._close = True
             self._watch_brim(1000, again)
 
     def _follow(self, level_x10, again):
+        rare = self._unseen_min >= _RARE_MIN
         if self._recent and not self._falls:
+            if rare:
+                self._recent = self._recent[-1:]
             # One reading of a lump that was gone at the next is not a level to fall from.
             self._before_x10 = min(sorted(self._recent)[len(self._recent) // 2], self._recent[-1])
         fell_x10 = 0 if self._before_x10 is None else self._before_x10 - level_x10
-        self._falls = self._falls + 1 if fell_x10 >= _FALL_X10 else 0
-        if self._falls >= _TIMES or again and fell_x10 >= _CLEAR_FALL_X10:
+        # Refuse that nobody looked at for hours has settled.
+        least_x10 = _FALL_X10 + max(0, self._unseen_min - _USUAL_MIN) * _SETTLES_X10_AN_HOUR // 60
+        self._falls = self._falls + 1 if fell_x10 >= least_x10 else 0
+        if self._falls >= (1 if rare else _TIMES) or again and fell_x10 >= _CLEAR_FALL_X10:
             self.collected, self.fell_x10 = True, fell_x10
             self._falls, self._recent = 0, []
         if not self._falls:
@@ -83,7 +102,9 @@ class FillEvents:
         """Return the memory as bytes."""
         recent = (self._recent + [_NONE] * 3)[:3]
         before = _NONE if self._before_x10 is None else self._before_x10
-        head = struct.pack(_LAYOUT, _VERSION, before, *recent, self._falls, self._fulls)
+        head = struct.pack(
+            _LAYOUT, _VERSION, before, *recent, self._falls, self._fulls, self._unseen_min, self._close
+        )
         return head + struct.pack("<I", binascii.crc32(head) & 0xFFFFFFFF)
 
     def _restore(self, saved):
@@ -92,6 +113,7 @@ class FillEvents:
             return
         if struct.unpack("<I", bytes(saved[-4:]))[0] != binascii.crc32(head) & 0xFFFFFFFF:
             return
-        _, before, *recent, self._falls, self._fulls = struct.unpack(_LAYOUT, head)
+        _, before, *recent, self._falls, self._fulls, self._unseen_min, close = struct.unpack(_LAYOUT, head)
+        self._close = bool(close)
         self._before_x10 = None if before == _NONE else before
         self._recent = [level for level in recent if level != _NONE]

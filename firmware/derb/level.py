@@ -24,10 +24,10 @@ from derb.echoes import (
     LEAST,
     WINDOW_MM,
     distance_mm,
-    groups,
     twice,
 )
 from derb.fixed_echoes import FixedEchoes
+from derb.surface import continues, surface
 
 NO_START = const(-1)
 NO_END = const(-2)
@@ -44,15 +44,21 @@ REACH_MM = const(6000)
 _ABOVE_FULL_MM = const(20)
 _LEAST_BLIND_MM = const(20)  # HC-SR04, the shortest of all
 _LOW_X10 = const(250)
-_PATIENCE = const(
-    3
-)  # readings in doubt before a higher surface counts though the old one still answers a little
-_STUBBORN = const(24)  # the same for a leap onto a place where a wall is known to be
+# Minutes in doubt before a higher surface counts though a farther one still answers a little, and the same for a leap
+# onto a place where a wall is known to be.
+_PATIENCE_MIN = const(90)
+_STUBBORN_MIN = const(720)
+_LONGEST_STEP_MIN = const(240)  # one reading is one witness, however long nobody looked
+_USUAL_MIN = const(30)
+# Per mille of the depth that refuse may rise unlooked at in half an hour, and in each hour more: the fullest one in
+# twenty of Enevo's containers fills by 127 % a day, twice as fast at the busiest hours.
+_JUMP_PM, _JUMP_PM_AN_HOUR = const(300), const(110)
 _AIR_USUAL_C100 = const(2000)
 
-_LAYOUT = "<BHHBh" + fixed_echoes.LAYOUT  # version, last, candidate, doubts, air, fixed places
-_VERSION = const(1)
-SAVED_SIZE = const(18)
+# version, last, candidate, minutes in doubt and since the last distance, air, fixed places
+_LAYOUT = "<BHHHBh" + fixed_echoes.LAYOUT
+_VERSION = const(2)
+SAVED_SIZE = const(20)
 
 
 class Level:
@@ -71,40 +77,42 @@ class Level:
         self._reach_mm = reach_mm
         # Floors have dents and thermometers stand in the sun: 3 cm and 6 %.
         self._floor_mm = empty_mm + 30 + empty_mm // 16
-        # What one load of refuse hardly does between two readings: looked at twice.
-        self._jump_mm = max(200, (empty_mm - full_mm) * 3 // 10)
         self._fill_x10 = fill_x10
-        self._last_mm = self._candidate_mm = self._doubts = 0
+        self._last_mm = self._candidate_mm = self._doubt_min = self._unseen_min = 0
         self._air_c100 = _AIR_USUAL_C100
         self._fixed = FixedEchoes()
         if saved is not None:
             self._restore(saved)
 
-    def measure(self, echoes_us, temp_c100, again=False):
+    def measure(self, echoes_us, temp_c100, again=False, elapsed_s=None):
         """Return (status, distance_mm, level in 1/10 %) of one reading's pings; the last two are None unless status is `ok`.
 
-        `again`: the pings are of two bursts, taken because the first was in doubt.
+        `again`: the pings are of two bursts, taken because the first was in doubt. `elapsed_s`: since the reading before
+        it, None for half an hour: what may have risen, and how long a doubt lasts, are matters of time.
         """
+        self._step_min = _step_min(elapsed_s)
+        self._unseen_min = min(_LONGEST_STEP_MIN, self._unseen_min + self._step_min)
         if AIR_LOW_C100 <= temp_c100 <= AIR_HIGH_C100:
             self._air_c100 = temp_c100
         near, good, far = self._sorted(echoes_us)
         status, mm = self._judge(near, good, far, len(echoes_us), again)
         if status != OK:
-            self._doubts = min(255, self._doubts + 1)
             return status, None, None
-        self._last_mm, self._doubts, self._candidate_mm = mm, 0, 0
+        self._last_mm, self._doubt_min, self._unseen_min, self._candidate_mm = mm, 0, 0, 0
         level_x10 = self.level_x10(mm)
-        if level_x10 < _LOW_X10:
-            self._fixed.learn([at for at in near + good if at < mm - APART_MM])
+        passed = [at for at in near + good if at < mm - GAP_MM]
+        if level_x10 < _LOW_X10 or len(passed) >= LEAST:
+            self._fixed.learn(passed)
         return OK, mm, level_x10
 
-    def in_doubt(self, echoes_us, temp_c100):
+    def in_doubt(self, echoes_us, temp_c100, elapsed_s=None):
         """Return whether another burst of pings should be taken before the reading is believed. Changes nothing."""
         kept = self.dumps()
         before_mm = self._last_mm
-        status, mm, _ = self.measure(echoes_us, temp_c100)
+        status, mm, _ = self.measure(echoes_us, temp_c100, False, elapsed_s)
         self._restore(kept)
-        return status == UNSTABLE or status == OK and before_mm != 0 and abs(mm - before_mm) > self._jump_mm
+        jump_mm = self._jump_mm(self._unseen_min + _step_min(elapsed_s))
+        return status == UNSTABLE or status == OK and before_mm != 0 and abs(mm - before_mm) > jump_mm
 
     def level_x10(self, mm):
         """Return the fill level in 1/10 % for a surface at `mm`, 0 to 1000."""
@@ -120,7 +128,8 @@ class Level:
             _VERSION,
             self._last_mm,
             self._candidate_mm,
-            self._doubts,
+            self._doubt_min,
+            self._unseen_min,
             self._air_c100,
             *self._fixed.slots,
         )
@@ -130,8 +139,8 @@ class Level:
         head = bytes(saved[:-4])
         if len(saved) != SAVED_SIZE or head[0] != _VERSION or bytes(saved[-4:]) != self._check(head):
             return
-        _, self._last_mm, self._candidate_mm, self._doubts, self._air_c100, *slots = struct.unpack(
-            _LAYOUT, head
+        _, self._last_mm, self._candidate_mm, self._doubt_min, self._unseen_min, self._air_c100, *slots = (
+            struct.unpack(_LAYOUT, head)
         )
         self._fixed = FixedEchoes(slots)
 
@@ -159,36 +168,41 @@ class Level:
 
     def _judge(self, near, good, far, pings, again):
         returned = len(near) + len(good) + len(far)
-        mm, count = self._surface(near, good, returned)
-        steady = count and self._continues(mm)
+        mm, count = surface(near, good, returned, self._fixed, self._last_mm)
+        steady = count and continues(mm, self._last_mm)
+        if steady and len(near) > count:
+            # The tail of what lies in the blind zone is no surface of its own.
+            steady = mm - near[len(near) // 2] > APART_MM
+        if steady and self._fixed.has(mm):
+            steady = count * 3 >= pings  # what hardly answers at a wall's place is the wall
         if not count or not steady and (count * 3 < pings or len(near) > count):
             return self._reason(near, good + far, len(far), pings), None
-        if self._last_mm - mm > GAP_MM and not self._risen(mm, good + far, returned, again):
-            return UNSTABLE, None
-        return OK, mm
+        if self._believed(mm, good + far, returned, returned * 3 >= pings * 2, again):
+            return OK, mm
+        self._doubt_min = min(_STUBBORN_MIN, self._doubt_min + self._step_min)
+        return UNSTABLE, None
 
-    def _surface(self, near, good, returned):
-        """Return (mm, count) of the refuse among the echoes, or (0, 0)."""
-        mm, count = self._chosen(groups([at for at in good if not self._fixed.has(at)]), returned)
-        if not count or count * 5 < returned and not self._continues(mm):
-            mm, count = self._chosen(groups(good), returned)
-        # Refuse in the blind zone is heard at twice its distance too.
-        if len(near) >= LEAST and len(near) >= count and twice(mm, near[len(near) // 2]):
-            return 0, 0
-        return mm, count
-
-    def _chosen(self, found, returned):
-        if not found:
-            return 0, 0
-        main = max(found, key=lambda group: (group[1], group[0]))
-        for group in found:
-            if self._continues(group[0]) and twice(main[0], group[0]):
-                return group
-        back = found[-1]
-        if back[0] - main[0] <= APART_MM or back[1] * 5 < returned or self._continues(main[0]):
-            return main
-        # Sound has passed what answers most: a wall or a hinge, unless the farther echo went its way twice.
-        return main if twice(back[0], main[0]) and not self._continues(back[0]) else back
+    def _believed(self, mm, rest, returned, heard_well, again):
+        """Return whether what answers at `mm` is refuse, seeing what answers from beyond it."""
+        past = [at for at in rest if at - mm > APART_MM and not twice(at, mm)]
+        if self._last_mm - mm <= GAP_MM:
+            passed = _one_place(past, mm + 2 * APART_MM) or past and self._fixed.has(mm)
+            return not passed or self._doubt_min >= _STUBBORN_MIN
+        old = sum(at - mm > APART_MM and abs(at - self._last_mm) <= WINDOW_MM for at in rest)
+        # Where all that answers is at a wall's place, and nothing beyond it, the refuse has come up to it.
+        at_wall = self._fixed.has(mm)
+        beyond = any(
+            at - mm > WINDOW_MM and (continues(at, self._last_mm) or not twice(at, mm)) for at in rest
+        )
+        high = self._last_mm - mm > self._jump_mm(self._unseen_min)
+        walled = len(past) > 1 or at_wall and (beyond or high or not heard_well)
+        high = high or walled or at_wall or old > 1
+        seen_again = again or mm <= self._candidate_mm + APART_MM
+        patience_min = _STUBBORN_MIN if walled else _PATIENCE_MIN if old else 0
+        if old * 8 < returned and not high or seen_again and self._doubt_min >= patience_min:
+            return True
+        self._candidate_mm = mm
+        return False
 
     def _reason(self, near, rest, far, pings):
         returned = len(near) + len(rest)
@@ -201,21 +215,21 @@ class Level:
     def _seen_past(self, near, rest):
         """Return whether what is near stands beside the beam: the refuse behind it answers."""
         behind = [mm for mm in rest if mm > near[len(near) // 2] + APART_MM]
-        return len(behind) > 1 or bool(behind) and self._continues(behind[0])
+        return len(behind) > 1 or bool(behind) and continues(behind[0], self._last_mm)
 
-    def _risen(self, mm, rest, returned, again):
-        """Return whether a surface well above the last one is to be believed, and remember the doubt if not."""
-        old = 0
-        for at in rest:
-            if abs(at - self._last_mm) <= WINDOW_MM and at - mm > APART_MM and not twice(at, mm):
-                old += 1
-        high, fixed = self._last_mm - mm > self._jump_mm, self._fixed.has(mm)
-        seen_again = again or mm <= self._candidate_mm + APART_MM
-        patience = _STUBBORN if fixed else _PATIENCE if old else 0
-        if old * 8 < returned and (not high and not fixed or seen_again and self._doubts >= patience):
-            return True
-        self._candidate_mm = mm
-        return False
+    def _jump_mm(self, unseen_min):
+        """Return by how much refuse hardly rises in that time: more is looked at twice."""
+        share_pm = _JUMP_PM + max(0, min(_LONGEST_STEP_MIN, unseen_min) - _USUAL_MIN) * _JUMP_PM_AN_HOUR // 60
+        return max(200, (self._empty_mm - self._full_mm) * share_pm // 1000)
 
-    def _continues(self, mm):
-        return abs(mm - self._last_mm) <= GAP_MM
+
+def _step_min(elapsed_s):
+    if elapsed_s is None:
+        return _USUAL_MIN
+    return max(0, min(_LONGEST_STEP_MIN, elapsed_s // 60))
+
+
+def _one_place(sorted_mm, beyond_mm):
+    """Return whether two of the echoes from farther than `beyond_mm` came from one place: chance does not do that twice."""
+    far = [at for at in sorted_mm if at > beyond_mm]
+    return any(b - a <= WINDOW_MM for a, b in zip(far, far[1:]))

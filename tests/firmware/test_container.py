@@ -37,12 +37,12 @@ def _at(mm):
     return [(mm + i % 5 - 2) * 2000000 // sound_mm_s(2000) for i in range(9)]
 
 
-def _wakes(*bursts, config=_Config, saved=None, over=False):
+def _wakes(*bursts, config=_Config, saved=None, over=False, every_s=1800):
     """Return what was said at each wake, a sleep between any two, and the memory at the end."""
     said = []
-    for burst in bursts:
+    for number, burst in enumerate(bursts):
         container = Container(_Ranger(*burst), lambda: 2000, config, saved)
-        said.append(container.sense(lambda: 0, _Deadline(over), False))
+        said.append(container.sense(lambda: 1000 + number * every_s, _Deadline(over), False))
         saved = container.dumps()
     return said, saved
 
@@ -151,3 +151,11 @@ def test_damaged_memory_is_a_fresh_start():
         container.sense(lambda: 0, _Deadline(), False)
         assert container.fault == 0
     assert Container(_Ranger(_at(900)), lambda: 2000, _Config, b"\xff" * len(saved)).dumps() == fresh
+
+
+def test_what_may_have_happened_between_readings_is_a_matter_of_time():
+    bursts = [_at(900)], [_at(280)] * 2
+    said, _ = _wakes(*bursts, over=True, every_s=1800)
+    assert _values(said[1]) == [frame.UNSTABLE], "half the depth in half an hour"
+    said, _ = _wakes(*bursts, over=True, every_s=14400)
+    assert abs(_values(said[1])[0] - 280) <= 3, "half the depth in four hours"

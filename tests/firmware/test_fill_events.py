@@ -50,7 +50,8 @@ def test_one_high_reading_that_came_back_is_no_emptying():
 
 
 def test_an_emptying_behind_a_broken_sensor_is_told_when_it_speaks_again():
-    assert _told([600, 610, None, None, "unstable", 40, 45]) == ([6], [])
+    assert _told([600, 610, None, 40, 45]) == ([4], [])
+    assert _told([600, 610, None, None, "unstable", 40, 45]) == ([5], []), "nobody looked for two hours"
 
 
 def test_full_needs_two_readings_and_is_told_once():
@@ -73,7 +74,8 @@ def test_silence_is_neither_full_nor_emptied():
 
 
 def test_an_overfull_container_that_is_emptied_is_told():
-    assert _told([900, 930, "too_close", "too_close", 30, 35]) == ([5], [3])
+    assert _told([900, 930, "too_close", 30, 35]) == ([4], [])
+    assert _told([900, 930, "too_close", "too_close", 30, 35]) == ([4], [3])
 
 
 def test_memory_survives_sleep_between_any_two_readings():
@@ -96,3 +98,24 @@ def test_damaged_memory_is_a_fresh_start():
         assert FillEvents(saved[:i] + bytes((saved[i] ^ 8,)) + saved[i + 1 :]).dumps() == fresh
         assert FillEvents(saved[:i]).dumps() == fresh
     assert FillEvents(saved).dumps() == saved
+
+
+def test_with_hours_between_readings_one_is_enough_and_refuse_may_settle():
+    def told(levels, every_s):
+        events = FillEvents()
+        found = []
+        for i, level in enumerate(levels):
+            events.step("ok", level, elapsed_s=every_s)
+            if events.collected:
+                found.append(i)
+        return found
+
+    assert told([600, 100, 420, 640], 14400) == [1]
+    assert told([600, 100, 620, 640], 900) == []
+    assert told([600, 430, 440], 14400) == [], "settled in four hours"
+    assert told([600, 430, 440], 900) == [2]
+    assert told([300, 500, 700, 450], 14400) == [3], "the reading before last is of no account"
+
+
+def test_a_bag_on_a_rather_full_container_is_no_emptying_when_it_is_taken_off():
+    assert _told([740, 750, 755] + ["too_close"] * 20 + [752, 755]) == ([], [4])

@@ -35,3 +35,11 @@ def test_slots_are_all_its_memory():
     for _ in range(3):
         fixed.learn([400])
     assert FixedEchoes(fixed.slots).has(400)
+
+
+def test_three_echoes_of_one_reading_are_three_sights():
+    fixed = FixedEchoes()
+    fixed.learn([398, 400, 404])
+    assert fixed.has(400)
+    fixed.learn([])
+    assert not fixed.has(400)

@@ -16,6 +16,7 @@ from derb_tools.trace_samples import LevelSample, ParkingSample, Tally, level_sa
 
 PARKING_STATES = ("unknown", "free", "occupied")
 DISTANCE_MAX_MM = 8185
+ELAPSED_MAX_S = 1 << 29  # fits a small int on a 32-bit board
 
 Point = tuple[int, int]
 """Distance in mm, fill in 1/10 %."""
@@ -82,7 +83,7 @@ def replay_level(
     """One result a reading; `points`: the container's own table. Raises ToolError and whatever `samples` raises."""
     code = f"import replay_board\nreplay_board.level({empty_mm}, {full_mm}, {list(points)})"
     for t_ms, status, distance_mm, level_pct_x10, collected in _replies(
-        code, map(_level_line, samples), interpreter
+        code, _level_lines(samples), interpreter
     ):
         yield {
             "t_ms": int(t_ms),
@@ -120,8 +121,13 @@ def _parking_lines(sample: ParkingSample) -> str:
     return f"{restart}{sample.t_ms} {step_ms} {x} {y} {z} {sample.temp_c100}{rssi}\n"
 
 
-def _level_line(sample: LevelSample) -> str:
-    return f"{sample.t_ms} {sample.temp_c100} {' '.join(map(str, sample.echoes_us))}\n"
+def _level_lines(samples: Iterable[LevelSample]) -> Iterator[str]:
+    last_ms = None
+    for sample in samples:
+        # Before the first reading nothing is known, so that it does not matter how long.
+        elapsed_s = 0 if last_ms is None else min(ELAPSED_MAX_S, (sample.t_ms - last_ms) // 1000)
+        last_ms = sample.t_ms
+        yield f"{sample.t_ms} {elapsed_s} {sample.temp_c100} {' '.join(map(str, sample.echoes_us))}\n"
 
 
 def _replies(code: str, lines: Iterable[str], interpreter: str) -> Iterator[list[str]]:

@@ -89,3 +89,40 @@ def test_under_a_fault_only_a_right_distance_may_be_ok(
 def test_answers_of_another_recording_are_refused() -> None:
     with pytest.raises(ValueError, match="answers for 10 readings"):
         score_level(truth(), answers(truth())[:-1])
+
+
+def counts(known: LevelTruth, *named_at: int) -> tuple[int, int, int]:
+    named = answers(known, collected=False)
+    for index in named_at:
+        named[index]["collected"] = True
+    figures = score_level(known, named)
+    return figures.collections_found, figures.collections_missed, figures.collections_wrong
+
+
+def test_an_emptying_that_no_two_readings_show_is_not_missed() -> None:
+    known = truth(collected_at=6)
+    known.fill_pct[6:] = known.fill_pct[5]  # filled up again before the next reading
+    assert counts(known) == (0, 0, 0)
+    assert counts(known, 6) == (1, 0, 0)
+    known = truth(collected_at=6)
+    known.fault[6:] = "unplugged"
+    assert counts(known) == (0, 0, 0), "nobody looked afterwards"
+
+
+def test_an_emptying_behind_a_fault_counts_when_a_reading_shows_it_afterwards() -> None:
+    known = truth(collected_at=6)
+    known.fault[4:8] = "foam"
+    assert known.fill_pct[3] - known.fill_pct[8] < 15
+    assert counts(known) == (0, 0, 0)
+    known.fill_pct[3] = 60.0
+    assert counts(known) == (0, 1, 0)
+    assert counts(known, 8) == (1, 0, 0)
+
+
+def test_one_answer_stands_for_the_later_of_two_emptyings_between_readings() -> None:
+    known = truth(collected_at=7)
+    known.fault[5:7] = "foam"
+    known.collected[5], known.fell_pct[5] = "full", 40.0
+    assert counts(known) == (0, 1, 0)
+    assert counts(known, 7) == (1, 0, 0)
+    assert counts(known, 7, 8) == (2, 0, 0), "both may be named"

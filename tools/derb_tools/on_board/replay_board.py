@@ -2,7 +2,7 @@
 
 Parking in:  `T_MS STEP_MS X_NT Y_NT Z_NT TEMP_C100 [RSSI_DBM]`, or `cold`, or `warm`
 Parking out: `T_MS STATE CONFIDENCE` after the first sample and after each that changed the state
-Level in:    `T_MS TEMP_C100 ECHO_US...`
+Level in:    `T_MS ELAPSED_S TEMP_C100 ECHO_US...`
 Level out:   `T_MS STATUS DISTANCE_MM LEVEL_PCT_X10 COLLECTED`, `-` for None, 0 or 1, a line a reading
 At the end:  `end SAMPLES`, the proof that all were taken
 """
@@ -50,8 +50,9 @@ def level(empty_mm, full_mm, points):
             break
         t_ms, rest = line.split(" ", 1)
         numbers = [int(number) for number in rest.split()]
-        status, distance_mm, level_pct_x10 = sensor.measure(numbers[1:], numbers[0])
-        events.step(status, level_pct_x10)
+        elapsed_s, temp_c100, *echoes_us = numbers
+        status, distance_mm, level_pct_x10 = sensor.measure(echoes_us, temp_c100, elapsed_s=elapsed_s)
+        events.step(status, level_pct_x10, elapsed_s=elapsed_s)
         samples += 1
         print(t_ms, status, text(distance_mm), text(level_pct_x10), int(events.collected))
     print("end", samples)

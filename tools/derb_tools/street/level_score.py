@@ -34,6 +34,9 @@ class LevelFigures:
     fill_rms_with_table_pct: float | None
     collections: int
     collection_f1: float | None
+    collections_found: int
+    collections_missed: int
+    collections_wrong: int
     false_fulls: int
     false_fulls_per_year: float
     normal_status_pct: float | None
@@ -59,7 +62,7 @@ def score_level(truth: LevelTruth, answers: Sequence[Answer]) -> LevelFigures:
     error = np.abs(said.distance_mm - truth.surface_mm) / truth.empty_mm * 100.0
     right = _right(truth, said, error)
     fulls = _false_fulls(truth, said)
-    found = _found_collections(said)
+    counts = _collection_counts(truth, _found_collections(said))
     return LevelFigures(
         readings=len(truth.t_ms),
         ok_pct=100.0 * float(ok.mean()),
@@ -68,7 +71,10 @@ def score_level(truth: LevelTruth, answers: Sequence[Answer]) -> LevelFigures:
         fill_rms_pct=_rms(said.level_pct[judged], truth.fill_pct[judged]),
         fill_rms_with_table_pct=_rms_with_table(said.level_pct[judged], truth.fill_pct[judged]),
         collections=int((truth.fell_pct >= COLLECTION_WORTH_POINTS).sum()),
-        collection_f1=_collection_f1(truth, found),
+        collection_f1=_f1(*counts),
+        collections_found=counts[0],
+        collections_missed=counts[1],
+        collections_wrong=counts[2],
         false_fulls=fulls,
         false_fulls_per_year=fulls * YEAR_MS / max(1.0, float(truth.t_ms[-1] - truth.t_ms[0])),
         normal_status_pct=_percent(right[truth.fault == ""]),
@@ -126,21 +132,26 @@ def _found_collections(said: _Said) -> list[int]:
     return [int(index) for index in good[1:][falls >= FELL_POINTS]]
 
 
-def _collection_f1(truth: LevelTruth, found: Sequence[int]) -> float | None:
-    """One found for each true one within a few readings; those that took next to nothing may be missed."""
+def _collection_counts(truth: LevelTruth, found: Sequence[int]) -> tuple[int, int, int]:
+    """(found, missed, wrong): one found for each true one, its latest, within a few readings.
+
+    Those that took next to nothing may be missed.
+    """
     true = [int(index) for index in np.flatnonzero(truth.collected != "")]
-    free = list(found)
     visible = np.cumsum(truth.fault == "")
-    hits = missed = 0
-    for index in true:
-        match = next((f for f in free if index <= f and _soon(visible, index, f)), None)
-        worth = bool(truth.fell_pct[index] >= COLLECTION_WORTH_POINTS)
-        if match is not None:
-            free.remove(match)
-            hits += worth
-        elif worth and not _hidden(truth, index):
-            missed += 1
-    total = 2 * hits + missed + len(free)
+    matched: set[int] = set()
+    wrong = 0
+    for f in found:
+        fits = [index for index in true if index <= f and index not in matched and _soon(visible, index, f)]
+        matched.update(fits[-1:])
+        wrong += not fits
+    worth = {index for index in true if truth.fell_pct[index] >= COLLECTION_WORTH_POINTS}
+    missed = sum(not _hidden(truth, index) for index in worth - matched)
+    return len(worth & matched), missed, wrong
+
+
+def _f1(hits: int, missed: int, wrong: int) -> float | None:
+    total = 2 * hits + missed + wrong
     return 2 * hits / total if total else None
 
 
@@ -152,8 +163,14 @@ def _soon(visible: Ints, index: int, found: int) -> bool:
 
 
 def _hidden(truth: LevelTruth, index: int) -> bool:
-    """Whether a fault lay over a collection, so that no sensor could see it."""
-    return bool((truth.fault[max(0, index - 1) : index + 2] != "").all())
+    """Whether no two readings show it: a fault lay over it, or it filled up again before the next one."""
+    free = np.flatnonzero(truth.fault == "")
+    before, after = free[free < index], free[free >= index]
+    if not len(before) or not len(after) or (truth.collected[index + 1 : after[0] + 1] != "").any():
+        return True  # of two between the same readings the later one stands for both
+    full_pct = 100.0
+    fell = min(full_pct, truth.fill_pct[before[-1]]) - min(full_pct, truth.fill_pct[after[0]])
+    return bool(fell < COLLECTION_WORTH_POINTS)
 
 
 def _by_fault(truth: LevelTruth, right: Flags) -> dict[str, float]:
