@@ -27,7 +27,8 @@ _NUMBERS = {
     "backoff_max_s": (21600, 60, 86400),
     "empty_mm": (1500, 100, 8000),
     "full_mm": (250, 0, 7900),
-    "floor_pct": (100, 10, 100),
+    "floor_pct": (100, 10, 1000),
+    "tilt": (0, 0, 1),
     "log": (0, 0, 1),
 }
 _TEXTS = {
@@ -37,10 +38,12 @@ _TEXTS = {
     "broker": ("", 64),
     "user": ("", 64),
     "password": ("", 64),
+    "fill_table": ("", 160),
 }
 _WORDS = {
     "kind": ("parking", ("parking", "level")),
     "ranger": ("hcsr04", ("hcsr04", "a02yyuw", "maxbotix")),
+    "shape": ("cone", ("cone", "box")),
     "link": ("wifi", ("wifi", "espnow", "wifi+espnow", "espnow+wifi")),
 }
 
@@ -92,8 +95,20 @@ class Config:
         problems.extend("there is no setting %s" % name for name in settings)
         if not problems and self.full_mm >= self.empty_mm:
             problems.append("full_mm must be less than empty_mm")
+        if not problems and self.fill_table:
+            problems.extend(_table_faults(self.fill_table))
         if problems:
             raise ConfigError("; ".join(sorted(problems)))
+
+
+def _table_faults(text):
+    from derb.fill_shape import Table, points
+
+    try:
+        Table(points(text))
+    except ValueError as e:
+        return ["fill_table: %s" % e]
+    return []
 
 
 def is_text(name):

@@ -55,3 +55,16 @@ class Table:
                 span = far_mm - near_mm
                 return less_x10 + ((more_x10 - less_x10) * (far_mm - mm) + span // 2) // span
         return points[-1][1]
+
+
+def points(text):
+    """Return the points of a Table in "MM:PCT,MM:PCT,...", percent with one decimal at most; ValueError."""
+    return [_point(word) for word in text.split(",")]
+
+
+def _point(word):
+    mm, _, pct = word.partition(":")
+    whole, dot, tenth = pct.partition(".")
+    if not mm.isdigit() or not whole.isdigit() or len(tenth) != len(dot) or dot and not tenth.isdigit():
+        raise ValueError("a point is MM:PCT")
+    return int(mm), int(whole) * 10 + int(tenth or 0)

@@ -107,12 +107,16 @@ class Level:
 
     def in_doubt(self, echoes_us, temp_c100, elapsed_s=None):
         """Return whether another burst of pings should be taken before the reading is believed. Changes nothing."""
+        status, mm = self.glance(echoes_us, temp_c100, elapsed_s)
+        jump_mm = self._jump_mm(self._unseen_min + _step_min(elapsed_s))
+        return status == UNSTABLE or status == OK and self._last_mm != 0 and abs(mm - self._last_mm) > jump_mm
+
+    def glance(self, echoes_us, temp_c100, elapsed_s=None):
+        """Return (status, distance_mm) as `measure` would. Changes nothing."""
         kept = self.dumps()
-        before_mm = self._last_mm
         status, mm, _ = self.measure(echoes_us, temp_c100, False, elapsed_s)
         self._restore(kept)
-        jump_mm = self._jump_mm(self._unseen_min + _step_min(elapsed_s))
-        return status == UNSTABLE or status == OK and before_mm != 0 and abs(mm - before_mm) > jump_mm
+        return status, mm
 
     def level_x10(self, mm):
         """Return the fill level in 1/10 % for a surface at `mm`, 0 to 1000."""

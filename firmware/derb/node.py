@@ -108,7 +108,9 @@ class Node:
             return Bay(lambda: attach.magnetometer(config), config, saved, self._nap, self._rssi_dbm or None)
         from derb.container import Container
 
-        return Container(attach.ranger(config), attach.thermometer(config), config, saved)
+        return Container(
+            attach.ranger(config), attach.thermometer(config), config, saved, attach.accelerometer(config)
+        )
 
     def wake(self):
         """Do all that is due; return for how many milliseconds to sleep."""
@@ -131,7 +133,7 @@ class Node:
         if self._config.kind == "parking":
             self._next_sense = now + wake_s
         elif now < self._next_sense:
-            return []  # a wake that only tries to send again
+            return self._sensing.disturbed(self._clock.now)  # sends again, or a tilt woke it
         else:
             self._next_sense = max(self._next_sense, now - wake_s) + wake_s
         # A car takes its time: what it may take is bounded apart from what the radio may.
@@ -272,10 +274,12 @@ class Node:
         until = self._next_sense
         if self._failures:
             until = min(until, max(self._next_send, now))
+        if self._config.kind == "level" and self._sensing.look_in_s:
+            until = min(until, now + self._sensing.look_in_s)
         sleep_ms = max(_LEAST_SLEEP_MS, (until - now) * 1000)
         if self._config.kind == "level":
             attach.release(self._config)
-        elif self._sensing.watches and self._config.int_pin >= 0:
+        if self._sensing.watches and self._config.int_pin >= 0:
             power.wake_on_high(esp32, machine.Pin(self._config.int_pin, machine.Pin.IN))
         self._save()
         self._log("sleep", sleep_ms)

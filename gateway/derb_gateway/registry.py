@@ -3,11 +3,12 @@
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
 from derb_gateway.errors import ConfigError
+from derb_gateway.fill_shape import FillTable, of_shape, of_table
 from derb_gateway.toml_model import Settings, load_toml
 
 _NODE = re.compile(r"[0-9a-f]{12}")
@@ -57,10 +58,13 @@ class Bay(Settings):
 
 
 class Container(Bay):
-    """One [[container]]: a waste bin and its empty and full distance in mm."""
+    """One [[container]]: a waste bin, its empty and full distance in mm, and its shape or its own table."""
 
     empty_mm: int = Field(gt=0)
     full_mm: int = Field(ge=0)
+    floor_pct: int = Field(default=100, ge=10, le=1000)
+    shape: Literal["cone", "box"] = "cone"
+    fill_table: FillTable = ()
 
     @model_validator(mode="after")
     def _empty_is_deeper(self) -> "Container":
@@ -70,8 +74,10 @@ class Container(Bay):
 
     def level_pct(self, distance_mm: int) -> float:
         """Return the fill level in percent, 0.0 to 100.0, to one decimal."""
-        level = 100 * (self.empty_mm - distance_mm) / (self.empty_mm - self.full_mm)
-        return round(min(100.0, max(0.0, level)), 1)
+        if self.fill_table:
+            return round(of_table(self.fill_table, distance_mm), 1)
+        height = (self.empty_mm - distance_mm) / (self.empty_mm - self.full_mm)
+        return round(100 * of_shape(min(1.0, max(0.0, height)), self.floor_pct / 100, self.shape), 1)
 
 
 class RegistryFile(Settings):

@@ -1,6 +1,7 @@
 """A container's wakes: what it pings, what it says."""
 
 from derb import frame
+from derb.config import Config, ConfigError
 from derb.container import FAULT_ABSENT, FAULT_BLOCKED, Container
 from derb.echoes import sound_mm_s
 
@@ -125,7 +126,7 @@ def test_silence_of_a_living_sensor_is_no_fault():
 
 def test_the_containers_own_table_decides_what_full_is():
     class Config(_Config):
-        fill_table = [(250, 800), (1500, 0)]
+        fill_table = "250:80,1500:0"
 
     said, _ = _wakes([_at(400)], *[[_at(260)]] * 4, config=Config)
     assert [_alarms(wake) for wake in said] == [[]] * 5
@@ -159,3 +160,23 @@ def test_what_may_have_happened_between_readings_is_a_matter_of_time():
     assert _values(said[1]) == [frame.UNSTABLE], "half the depth in half an hour"
     said, _ = _wakes(*bursts, over=True, every_s=14400)
     assert abs(_values(said[1])[0] - 280) <= 3, "half the depth in four hours"
+
+
+def test_a_table_that_cannot_be_is_refused_with_the_configuration():
+    assert Config(fill_table="250:100,900:30.5,1500:0").fill_table
+    for text in (
+        "250",
+        "250:100",
+        "a:1,b:2",
+        "250:30,900:90",
+        "250:100.55,900:1",
+        "-5:100,900:1",
+        ",",
+        "250:101,900:0",
+    ):
+        try:
+            Config(fill_table=text)
+        except ConfigError as e:
+            assert "fill_table" in str(e)
+        else:
+            raise AssertionError(text)

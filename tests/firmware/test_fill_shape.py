@@ -1,6 +1,8 @@
 """Shapes and tables, pinned by geometry."""
 
-from derb.fill_shape import Table, Tapered
+import json
+
+from derb.fill_shape import Table, Tapered, points
 
 
 def _refused(make):
@@ -45,7 +47,7 @@ def test_a_table_goes_through_its_points_and_is_level_beyond_them():
 
 
 def test_tables_and_shapes_that_cannot_be_are_refused():
-    for points in (
+    for wrong in (
         [],
         [(500, 100)],
         [(500, 100), (600, 200)],
@@ -53,6 +55,20 @@ def test_tables_and_shapes_that_cannot_be_are_refused():
         [(-1, 9), (5, 2)],
         [(1, 1001), (5, 2)],
     ):
-        assert _refused(lambda: Table(points)), points
+        assert _refused(lambda: Table(wrong)), wrong
     assert _refused(lambda: Tapered(200, 200, 100))
     assert _refused(lambda: Tapered(900, 200, -1))
+
+
+def test_the_levels_that_both_halves_agree_on():
+    with open("tests/vectors/fill.json") as file:
+        vectors = json.load(file)
+    assert len(vectors) > 50
+    for vector in vectors:
+        empty, full, floor = vector["empty_mm"], vector["full_mm"], vector["floor_pct"]
+        if vector["fill_table"]:
+            text = ",".join("%d:%.1f" % (mm, pct) for mm, pct in vector["fill_table"])
+            fill_x10 = Table(points(text))
+        else:
+            fill_x10 = Tapered(empty, full, floor, vector["shape"] == "cone")
+        assert abs(fill_x10(vector["distance_mm"]) - vector["level_pct"] * 10) <= 4, vector

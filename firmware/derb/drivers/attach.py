@@ -39,6 +39,16 @@ def ranger(config):
     return MaxBotix(uart, thermometer(config))
 
 
+def accelerometer(config):
+    """Return the accelerometer, None if the configuration has none."""
+    if not config.tilt:
+        return None
+    from derb.drivers.lis3dh import LIS3DH
+
+    scl, sda = machine.Pin(config.i2c_scl), machine.Pin(config.i2c_sda)
+    return LIS3DH(machine.I2C(0, scl=scl, sda=sda, freq=400000))
+
+
 def release(config):
     """Take the ranger's supply away again."""
     if config.ranger_power_pin >= 0:

@@ -24,10 +24,14 @@ class Thermometer:
         self._wire = wire
         self._sleep_ms = sleep_ms or time.sleep_ms
         self.faults = 0
+        self.air_c100 = None
 
     def __call__(self):
-        """Return the temperature in 1/100 degree Celsius; a DS18B20 takes 750 ms."""
-        temp_c100 = self._ds18b20() if self._wire else None
+        """Return the temperature in 1/100 degree Celsius; a DS18B20 takes 750 ms.
+
+        `air_c100` is then the DS18B20's, None if it gave none: the chip's own is near the air's, but not for an alarm.
+        """
+        temp_c100 = self.air_c100 = self._ds18b20() if self._wire else None
         return chip_c100(self._chip) if temp_c100 is None else temp_c100
 
     def _ds18b20(self):

@@ -1,7 +1,7 @@
 """A simulated ESP32: real firmware in a real MicroPython, on hardware no more lenient than the chip."""
 
 from .errors import BoardBroken, BoardError, BoardStuck, NoMicroPython
-from .parts import Battery, Faults, HcSr04, Level, Lis3mdl, Part, Site
+from .parts import Battery, Ds18b20, Faults, HcSr04, Level, Lis3dh, Lis3mdl, Part, Site, UartRanger
 from .result import End, WakeResult
 from .silicon import Cut, CutMode, Silicon
 from .simboard import SimBoard
@@ -14,10 +14,12 @@ __all__ = [
     "BoardStuck",
     "Cut",
     "CutMode",
+    "Ds18b20",
     "End",
     "Faults",
     "HcSr04",
     "Level",
+    "Lis3dh",
     "Lis3mdl",
     "NoMicroPython",
     "Part",
@@ -25,5 +27,6 @@ __all__ = [
     "Silicon",
     "SimBoard",
     "Site",
+    "UartRanger",
     "WakeResult",
 ]

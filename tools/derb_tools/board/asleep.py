@@ -6,9 +6,10 @@ import struct
 from collections.abc import Sequence
 from pathlib import Path
 
+from .mpy import lis3dh_core as tilt
 from .mpy import lis3mdl_core as core
 from .mpy.recording import MagRecording
-from .parts import Level, Lis3mdl, Part
+from .parts import Level, Lis3dh, Lis3mdl, Part
 
 _STATE = "<64sqqqBB"  # as in mpy/dev_lis3mdl.py
 _SIGMAS = 7
@@ -102,7 +103,21 @@ def pin_reaches(
             return _level_reaches(part, level, from_ms, to_ms)
         if isinstance(part, Lis3mdl) and part.int_pin == gpio:
             return _chip_reaches(SleepingChip(part, chip_state), level, from_ms, to_ms)
+        if isinstance(part, Lis3dh) and part.int_pin == gpio:
+            return _tilt_reaches(part, chip_state.with_name("lis3dh"), level, from_ms, to_ms)
     return None
+
+
+def _tilt_reaches(part: Lis3dh, state: Path, level: int, from_ms: int, to_ms: int) -> int | None:
+    stored = state.read_bytes()
+    if not level or len(stored) != tilt.STATE_BYTES:
+        return None if level else from_ms
+    registers, _, since_us, _ = struct.unpack(tilt.STATE, stored)
+    course = [list(change) for change in part.course]
+    if tilt.active(registers):
+        return from_ms
+    us = tilt.fires_us(registers, course, since_us, from_ms * 1000, to_ms * 1000)
+    return None if us is None else -(-us // 1000)
 
 
 def _level_reaches(part: Level, level: int, from_ms: int, to_ms: int) -> int | None:

@@ -38,6 +38,39 @@ class HcSr04:
 
 
 @dataclass(frozen=True)
+class Lis3dh:
+    """An accelerometer on I2C. `course`: (street_ms, x_mg, y_mg, z_mg) in order, the first in force from the beginning."""
+
+    course: tuple[tuple[int, int, int, int], ...] = ((0, 0, 0, 1000),)
+    scl: int = 22
+    sda: int = 21
+    int_pin: int | None = None
+    address: int = 0x18
+    answers: bool = True
+
+
+@dataclass(frozen=True)
+class UartRanger:
+    """An ultrasonic ranger that speaks to pin `rx`, fed from an `*.echo` recording; `power`: the pin of its load switch."""
+
+    kind: Literal["a02yyuw", "maxbotix"]
+    recording: Path
+    rx: int = 26
+    power: int | None = None
+    start_ms: int = 0
+    answers: bool = True
+
+
+@dataclass(frozen=True)
+class Ds18b20:
+    """A thermometer on a wire. `course`: (street_ms, temp_c100) in order, the first in force from the beginning."""
+
+    pin: int
+    course: tuple[tuple[int, int], ...] = ((0, 2000),)
+    answers: bool = True
+
+
+@dataclass(frozen=True)
 class Battery:
     """A voltage at an ADC pin, as it is at the pin (after any divider)."""
 
@@ -54,9 +87,17 @@ class Level:
     changes: tuple[tuple[int, int], ...] = ()
 
 
-Part = Lis3mdl | HcSr04 | Battery | Level
+Part = Lis3mdl | Lis3dh | HcSr04 | UartRanger | Ds18b20 | Battery | Level
 
-_NAMES: dict[type, str] = {Lis3mdl: "lis3mdl", HcSr04: "hcsr04", Battery: "battery", Level: "level"}
+_NAMES: dict[type, str] = {
+    Lis3mdl: "lis3mdl",
+    Lis3dh: "lis3dh",
+    HcSr04: "hcsr04",
+    UartRanger: "uart_ranger",
+    Ds18b20: "ds18b20",
+    Battery: "battery",
+    Level: "level",
+}
 
 
 @dataclass(frozen=True)
@@ -106,6 +147,8 @@ def wiring(parts: list[Part], chip_state: Path) -> list[dict[str, object]]:
         fields["part"] = _NAMES[type(part)]
         if isinstance(part, Lis3mdl):
             fields["state"] = str(chip_state)
+        if isinstance(part, Lis3dh):
+            fields["state"] = str(chip_state.with_name("lis3dh"))
         described.append(fields)
     return described
 

@@ -1,7 +1,7 @@
 """A simulated ESP32 with its sensors: `SimBoard.wake()` runs one wake of the firmware in MicroPython.
 
 Everything that the chip would keep lives in files in the board's folder: `flash.img` (littlefs), `nvs`, `rtc`
-(RTC memory), `lis3mdl` (the magnetometer's registers) and `state.json`. A board without a folder of its own
+(RTC memory), `lis3mdl`, `lis3dh` (the chips' registers) and `state.json`. A board without a folder of its own
 is a new one.
 """
 
@@ -159,7 +159,7 @@ class SimBoard:
             self.now_ms = max(self.now_ms, now_ms)
 
     def _lose_power(self) -> None:
-        for name in ("rtc", "lis3mdl"):
+        for name in ("rtc", "lis3mdl", "lis3dh"):
             self._file(name).write_bytes(b"")
         self.state = BoardState(now_ms=self.now_ms, rtc_at_ms=self.now_ms)
 

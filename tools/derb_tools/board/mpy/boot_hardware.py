@@ -4,7 +4,9 @@ import random
 import sys
 
 import dev_hcsr04
+import dev_lis3dh
 import dev_lis3mdl
+import dev_uart_ranger
 import recording
 import sim_adc
 import sim_esp32
@@ -14,6 +16,7 @@ import sim_i2c
 import sim_machine
 import sim_network
 import sim_nvs
+import sim_onewire
 import sim_os
 import sim_pin
 import sim_rtc
@@ -32,6 +35,7 @@ _MODULES = {
     "espnow": sim_espnow,
     "machine": sim_machine,
     "network": sim_network,
+    "onewire": sim_onewire,
     "os": sim_os,
     "select": sim_select,
     "socket": sim_socket,
@@ -55,7 +59,8 @@ def build(wake):
     sim_time.setup(clock, wake["ticks_start_ms"])
     sim_nvs.setup(open(files["nvs"], "r+b"), meter)
     sim_rtc.setup(clock, open(files["rtc"], "r+b"))
-    sim_uart.setup(wake["uart_in"])
+    sim_uart.setup(wake["uart_in"], clock)
+    sim_onewire.setup(clock)
     sim_network.setup(clock, wake["site"], node_id)
     sim_hosts.setup(clock, wake["hosts"], wake["faults"], wake["network_speed"])
     sim_socket.setup(clock)
@@ -103,6 +108,30 @@ def _wire_hcsr04(part, pins):
     return ranger
 
 
+def _wire_lis3dh(part, pins):
+    chip = dev_lis3dh.Lis3dh(part["address"], part["course"], open(part["state"], "r+b"))
+    if part["answers"]:
+        sim_i2c.wire(part["scl"], part["sda"], chip)
+    if part["int_pin"] is not None:
+        pins.line(part["int_pin"]).driver = chip
+
+
+def _wire_uart_ranger(part, pins):
+    echoes = recording.EchoRecording(open(part["recording"], "rb"), part["start_ms"])
+    ranger = dev_uart_ranger.UartRanger(part["kind"], echoes, part["power"] is None)
+    if part["power"] is not None:
+        pins.line(part["power"]).listener = ranger.power
+    if part["answers"]:
+        sim_uart.wire(part["rx"], ranger)
+    return ranger
+
+
+def _wire_ds18b20(part, pins):
+    thermometer = sim_onewire.Ds18b20(part["course"])
+    if part["answers"]:
+        sim_onewire.wire(part["pin"], thermometer)
+
+
 def _wire_battery(part, pins):
     sim_adc.wire(part["pin"], part["mv"])
 
@@ -133,7 +162,15 @@ class _Level:
         return None
 
 
-_WIRE = {"lis3mdl": _wire_lis3mdl, "hcsr04": _wire_hcsr04, "battery": _wire_battery, "level": _wire_level}
+_WIRE = {
+    "lis3mdl": _wire_lis3mdl,
+    "lis3dh": _wire_lis3dh,
+    "hcsr04": _wire_hcsr04,
+    "uart_ranger": _wire_uart_ranger,
+    "ds18b20": _wire_ds18b20,
+    "battery": _wire_battery,
+    "level": _wire_level,
+}
 
 
 def _install():

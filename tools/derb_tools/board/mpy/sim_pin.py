@@ -52,6 +52,8 @@ class Pin:
             self._line.mode = mode
         if pull != -1:
             self._line.pull = pull
+        if value is not None and self._line.mode == self.OUT:
+            _pins.drive(self._line, self._line.out)
 
     def value(self, level=None):
         if level is None:

@@ -1,13 +1,23 @@
 """`machine.UART` of the ESP32 port: written to the supervisor, read from what it has prepared."""
 
+import dev_uart_ranger
 import sim_pin
 import simctl
 
 _waiting = {}
+_wired = {}  # gpio that receives: device
+_clock = None
 
 
-def setup(waiting):
+def wire(rx, device):
+    """Put a device on a pin: it has `sent(from_us, to_us)`, at 9,600 baud."""
+    _wired[rx] = device
+
+
+def setup(waiting, clock):
     """`waiting`: bytes to be read, by UART number."""
+    global _clock
+    _clock = clock
     for number, received in waiting.items():
         _waiting[int(number)] = bytearray(bytes.fromhex(received))
 
@@ -37,14 +47,31 @@ class UART:
                 sim_pin.gpio_of(pin)
         self._id = id
         self._received = _waiting.setdefault(id, bytearray())
+        self._device = None if rx is None else _wired.get(sim_pin.gpio_of(rx))
+        self._garbles = baudrate != dev_uart_ranger.BAUD or bits != 8 or parity is not None
+        self._rxbuf = rxbuf
+        self._heard_us = _clock.street_now_us()
 
     def init(self, **_):
         pass
 
+    def _hear(self):
+        """Fetch what the device has sent since; what the buffer has no room for is lost, as on the chip."""
+        if self._device is None:
+            return
+        now_us = _clock.street_now_us()
+        heard = self._device.sent(self._heard_us, now_us)
+        self._heard_us = now_us
+        for byte in heard:
+            if len(self._received) < self._rxbuf:
+                self._received.append(byte ^ 0xA6 if self._garbles else byte)
+
     def any(self):
+        self._hear()
         return len(self._received)
 
     def read(self, count=None):
+        self._hear()
         if not self._received:
             return None
         count = len(self._received) if count is None else min(count, len(self._received))
@@ -53,6 +80,7 @@ class UART:
         return got
 
     def readline(self):
+        self._hear()
         end = self._received.find(b"\n")
         return self.read(None if end < 0 else end + 1)
 
