@@ -1,5 +1,6 @@
 """Where the firmware's sources and the board descriptions are: in the checkout, or in the installed wheel."""
 
+import shutil
 from pathlib import Path
 
 from derb_tools.errors import PartMissing
@@ -12,6 +13,18 @@ CHECKOUT = PACKAGE.parents[1]
 def firmware_dir() -> Path:
     """The folder that holds `main.py` and `derb/`, as on a board. Raises PartMissing."""
     return _find("firmware", "derb")
+
+
+def relay_tree(folder: Path) -> Path:
+    """Lay out in a new folder what a relay has on its flash, and return it. Raises PartMissing."""
+    source = firmware_dir()
+    (folder / "derb").mkdir(parents=True)
+    shutil.copy(source / "derb" / "__init__.py", folder / "derb")
+    shutil.copytree(
+        source / "relay", folder / "relay", ignore=shutil.ignore_patterns("__pycache__", "main.py")
+    )
+    shutil.copy(source / "relay" / "main.py", folder)
+    return folder
 
 
 def boards_dir() -> Path:

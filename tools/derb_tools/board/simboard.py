@@ -38,7 +38,8 @@ class SimBoard:
     """One board. Times are street milliseconds.
 
     `speed`: how much faster than real it sleeps, 0: in no time. While a connection is open it waits in
-    real time for what may come, `network_speed` times as fast. `air_port` is that of an `air.Air`.
+    real time for what may come, `network_speed` times as fast. `air_port` is that of an `air.Air`; `console` a
+    terminal in raw mode that the firmware's sys.stdin and sys.stdout are on.
     """
 
     dir: Path
@@ -54,6 +55,7 @@ class SimBoard:
     silicon: Silicon = field(default_factory=Silicon)
     patience: Patience = field(default_factory=Patience)
     air_port: int | None = None
+    console: Path | None = None
 
     def __post_init__(self) -> None:
         if len(self.node_id) != 6:
@@ -217,6 +219,7 @@ class SimBoard:
             "faults": asdict(faults),
             "uart_in": {str(number): received.hex() for number, received in uart_in.items()},
             "air_port": self.air_port,
+            "console": None if self.console is None else str(self.console),
         }
 
     def _run(self, order: dict[str, object], on_line: OnLine | None) -> Heard:

@@ -9,6 +9,7 @@ import dev_lis3mdl
 import dev_uart_ranger
 import recording
 import sim_adc
+import sim_console
 import sim_esp32
 import sim_espnow
 import sim_hosts
@@ -71,6 +72,8 @@ def build(wake):
     sim_machine.setup(clock, pins, sim_esp32.wake_sources, boot)
     flash = simflash.Flash(open(files["flash"], "r+b"), meter)
     _install()
+    if wake["console"]:
+        sys.modules["sys"] = sim_console.Sys(sim_console.Console(wake["console"]))
     return clock, flash
 
 

@@ -2,6 +2,7 @@
 
 import select as _real
 
+import sim_console
 import sim_hosts
 
 POLLIN = 1
@@ -10,6 +11,7 @@ POLLERR = 8
 POLLHUP = 16
 
 _SLICE_US = 5000
+_REAL_SLICE_MS = 20
 
 _clock = None
 
@@ -22,8 +24,12 @@ def setup(clock):
 class poll:
     def __init__(self):
         self._real = _real.poll()
+        self._console = False  # whether a terminal of the laptop is among the streams: then waiting is real
 
     def register(self, stream, eventmask=POLLIN | POLLOUT):
+        if isinstance(stream, sim_console.Console):
+            self._console = True
+            stream = stream.real
         self._real.register(stream, eventmask)
 
     def unregister(self, stream):
@@ -45,7 +51,10 @@ class poll:
         return iter(self.poll(timeout))
 
     def _wait(self, left_us):
-        if sim_hosts.stalled():
+        if self._console:
+            ms = _REAL_SLICE_MS if left_us is None else min(left_us // 1000 + 1, _REAL_SLICE_MS)
+            self._real.poll(ms)
+        elif sim_hosts.stalled():
             _clock.stall(left_us)
         elif not sim_hosts.wait(_SLICE_US if left_us is None else min(left_us, _SLICE_US)):
             _clock.stall(left_us)
