@@ -140,13 +140,11 @@ class Relay:
     def _down(self, now, number, hold_s, node, frame):
         # What comes again because its answer was lost is answered again, and not sent again.
         asked = (number, node, frame)
-        for done, result in self._lately_done:
-            if done == asked:
-                break
-        else:
-            result = self._deliver(now, hold_s, node, frame)
-            self._lately_done = self._lately_done[-_DONE_KEPT + 1 :] + [(asked, result)]
-        self._say(messages.done(number, result))
+        results = [result for done, result in self._lately_done if done == asked]
+        if not results:
+            results = [self._deliver(now, hold_s, node, frame)]
+            self._lately_done = self._lately_done[-_DONE_KEPT + 1 :] + [(asked, results[0])]
+        self._say(messages.done(number, results[0]))
 
     def _deliver(self, now, hold_s, node, frame):
         self._held.forget(node)

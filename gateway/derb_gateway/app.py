@@ -17,6 +17,7 @@ from derb_gateway.mqtt_intake import MqttIntake
 from derb_gateway.orders import OrderBook, orders_path
 from derb_gateway.progress import Progress
 from derb_gateway.registry import load_registry
+from derb_gateway.relay_intake import RelayIntake
 from derb_gateway.sinks.base import Sink
 from derb_gateway.sinks.file_sink import FileSink
 from derb_gateway.sinks.forwarder import Forwarder
@@ -68,6 +69,9 @@ class Server:
         )
         self.forwarders = [self._forwarder(settings) for settings in config.sink]
         self._start("intake", street.run(self.stop))
+        if config.relay:
+            self.relays = RelayIntake(config.relay, self.clock, self.writer, self.intake, self.progress)
+            self._start("relays", self.relays.run(self.stop))
         for forwarder in self.forwarders:
             self._start(f"sink {forwarder.name}", forwarder.run())
         self._start("housekeeping", self._housekeeping())
@@ -86,7 +90,7 @@ class Server:
     async def shutdown(self) -> None:
         """Stop taking, keep what came, hand on what can be handed on in time, let go."""
         self.stop.set()
-        await self._finish("intake")
+        await self._finish("intake", "relays")
         for forwarder in self.forwarders:
             forwarder.drain()
         await self._finish(*(f"sink {forwarder.name}" for forwarder in self.forwarders))

@@ -14,6 +14,7 @@ from derb_gateway.config import BrokerSettings, Config, Connection
 from derb_gateway.errors import BrokerError, BrokerMissing, ConfigError, StoreInUse, StoreLocked
 from derb_gateway.findings import Finding, Verdict, file_fault, folder_fault, ground
 from derb_gateway.registry import Registry, load_registry
+from derb_gateway.relay_check import check_relays
 from derb_gateway.sink_check import check_sinks, login_fault
 
 _DISK_BAD_BYTES = 100_000_000
@@ -33,6 +34,7 @@ async def check(config: Config, clock: Clock) -> list[Finding]:
     store, running = check_store(config.store.path)
     findings += [*check_secrets(config), check_disk(config.store.path), store, check_clock(clock)]
     findings += [finding async for finding in check_broker(config.broker, registry, running=running)]
+    findings += [finding async for finding in check_relays(config.relay, clock, running=running)]
     return findings + [finding async for finding in check_sinks(config.sink)]
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from derb_gateway.registry import NodeId
 from derb_gateway.toml_model import Settings, TomlPath, load_toml
 
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -111,6 +112,29 @@ class MqttSinkSettings(Connection, BatchSettings):
 SinkSettings = Annotated[FileSinkSettings | MqttSinkSettings, Field(discriminator="type")]
 
 
+class RelaySettings(Settings):
+    """A relay on USB: which port it is at, and which relay it must be."""
+
+    name: Name
+    usb: str | None = Field(default=None, pattern=r"^[0-9a-fA-F]{4}:[0-9a-fA-F]{4}$")
+    serial: str | None = None
+    port: TomlPath | None = None
+    id: NodeId | None = None
+    channel: int | None = Field(default=None, ge=1, le=13)
+    baud: int = Field(default=115_200, ge=9_600, le=4_000_000)
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "RelaySettings":
+        if self.port is not None and (self.usb is not None or self.serial is not None):
+            raise ValueError("give port, or usb and serial, not both")
+        return self
+
+    def usb_numbers(self) -> tuple[int, int]:
+        """Return vendor and product of `usb`, which must be there."""
+        vendor, _, product = (self.usb or "").partition(":")
+        return int(vendor, 16), int(product, 16)
+
+
 class LogSettings(Settings):
     """`auto` is text on a terminal and JSON elsewhere."""
 
@@ -127,14 +151,18 @@ class Config(Settings):
     broker: BrokerSettings = BrokerSettings()
     store: StoreSettings = StoreSettings()
     sink: list[SinkSettings] = Field(default_factory=list)
+    relay: list[RelaySettings] = Field(default_factory=list)
     log: LogSettings = LogSettings()
 
     @model_validator(mode="after")
-    def _sink_names_differ(self) -> "Config":
-        names = [sink.name for sink in self.sink]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            msg = f"two sinks have the name {twice[0]!r}"
-            raise ValueError(msg)
+    def _names_differ(self) -> "Config":
+        for what, names in (
+            ("sinks", [sink.name for sink in self.sink]),
+            ("relays", [relay.name for relay in self.relay]),
+        ):
+            if twice := sorted({name for name in names if names.count(name) > 1}):
+                msg = f"two {what} have the name {twice[0]!r}"
+                raise ValueError(msg)
         return self
 
 

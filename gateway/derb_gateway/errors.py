@@ -4,9 +4,11 @@
   * RetryError: the world is at fault; the same thing may work later
     * StoreError: the disk did not take it
     * BrokerError: the broker is away, slow or says no for now
+    * RelayAway: a relay is not plugged in, is silent, or is another one
     * SinkRetry: an upstream did not take a batch
   * QuarantineError: this one will never be right; keep it, count it, go on
     * FrameError (in `frame`): a message that is not a good frame
+    * RelayMessageError (in `relay_messages`): an intact frame that makes no sense
     * SinkRefused: an upstream will never take these readings
   * StopError: a person must act
     * ConfigError: configuration or registry
@@ -42,6 +44,10 @@ class BrokerError(RetryError):
 
 class BrokerRefused(BrokerError):
     """The broker does not let us in; hammering it will not help."""
+
+
+class RelayAway(RetryError):
+    """A relay is not plugged in, is silent, or is another one."""
 
 
 class SinkRetry(RetryError):

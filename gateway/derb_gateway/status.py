@@ -14,7 +14,8 @@ _GAPS = (
     " (SELECT max(high) AS top, sum(high - low + 1) AS held FROM known GROUP BY node, boot)"
 )
 
-
+# relay.<name>.<what> is what a relay says of itself; relay.<what> is counted here.
+_COUNTERS = "SELECT name, value FROM counter WHERE name NOT GLOB 'relay.*.*' ORDER BY name"
 _BEHIND = "SELECT count(*) FROM reading WHERE id > coalesce((SELECT reading FROM cursor WHERE sink = ?), 0)"
 
 
@@ -28,10 +29,11 @@ def status(path: Path, sinks: Sequence[str] | None = None) -> dict[str, Any]:
         raise StoreError(msg)
     with read_only(path) as db:
         return {
-            "counters": dict(db.execute("SELECT name, value FROM counter ORDER BY name")),
+            "counters": dict(db.execute(_COUNTERS)),
             "readings_kept": _one(db, "SELECT count(*) FROM reading"),
             "readings_missing": _one(db, _GAPS),
             "sinks": _sinks(db, sinks),
+            "relays": _relays(db),
             "nodes": _nodes(db, "SELECT node, last_ms, frames FROM node ORDER BY node", "frames"),
             "waiting_nodes": _nodes(db, "SELECT node, last_ms, count FROM waiting ORDER BY node", "frames"),
             "quarantine": dict(db.execute("SELECT reason, sum(count) FROM quarantine GROUP BY reason")),
@@ -47,6 +49,21 @@ def _sinks(db: sqlite3.Connection, names: Sequence[str] | None) -> dict[str, dic
     if names is None:
         names = [name for (name,) in db.execute("SELECT sink FROM cursor ORDER BY sink")]
     return {name: {"lag": int(db.execute(_BEHIND, (name,)).fetchone()[0])} for name in names}
+
+
+def _relays(db: sqlite3.Connection) -> dict[str, dict[str, Any]]:
+    """When each relay last spoke of itself, and what it counted then."""
+    relays: dict[str, dict[str, Any]] = {}
+    for name, ms in db.execute(
+        "SELECT name, unix_ms FROM moment WHERE name GLOB 'relay.*.heard' ORDER BY name"
+    ):
+        relays[name.removeprefix("relay.").removesuffix(".heard")] = {"last_heard": iso_utc(ms)}
+    for name, number in db.execute(
+        "SELECT name, value FROM counter WHERE name GLOB 'relay.*.*' ORDER BY name"
+    ):
+        relay, _, what = name.removeprefix("relay.").rpartition(".")
+        relays.setdefault(relay, {})[what] = number
+    return relays
 
 
 def _nodes(db: sqlite3.Connection, query: str, counted: str) -> dict[str, dict[str, Any]]:

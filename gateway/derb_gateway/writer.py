@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from typing import Any, NamedTuple, TypeVar
 
 from derb_gateway import schema
+from derb_gateway.backoff import FullJitter
 from derb_gateway.errors import StoreError
 from derb_gateway.store import Store
 
@@ -17,6 +18,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 _JOBS_A_COMMIT = 64
+_DISK_RETRY = (0.2, 10.0)
 
 
 class _Job(NamedTuple):
@@ -41,6 +43,16 @@ class Writer:
         promise: Future[T] = Future()
         self._jobs.put(_Job(work, promise))
         return await asyncio.shield(asyncio.wrap_future(promise))
+
+    async def do_stubbornly(self, work: Callable[[Store], T]) -> T:
+        """As `do`, until the disk takes it: what has no receipt is safe in the street."""
+        jitter = FullJitter(*_DISK_RETRY)
+        while True:
+            try:
+                return await self.do(work)
+            except StoreError as error:
+                log.error("disk refused a batch", extra={"why": str(error)})  # noqa: TRY400 - its text says it all
+                await asyncio.sleep(jitter.next_s())
 
     def close(self) -> None:
         """Finish all jobs and end the thread."""

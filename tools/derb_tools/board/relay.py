@@ -10,6 +10,7 @@ from derb_tools.firmware_files import relay_tree
 from .parts import Faults
 from .result import WakeResult
 from .simboard import SimBoard
+from .state import Cause
 from .supervise import Patience
 from .usb import UsbCable
 
@@ -65,10 +66,10 @@ class RelayBoard:
             self._thread.join(0.05)
 
     def _live(self) -> None:
-        cause = "power_on"
+        cause: Cause = "power_on"
         try:
             while self._power.is_set():
-                self.results.append(self._board.wake(cause, faults=self._faults))  # type: ignore[arg-type]
+                self.results.append(self._board.wake(cause, faults=self._faults))
                 cause = self._board.state.reset
         except BaseException as error:  # noqa: BLE001 - raised where the relay is used
             self._broken = error
