@@ -59,8 +59,10 @@ class Radio:
     def receive(self):
         """Return (node, rssi_dbm, packet), or None when nothing waits."""
         if not self._driver.any():
-            self._count_vanished()
-            return None
+            received = self._driver.stats()[3]
+            if not self._driver.any():
+                self._count_vanished(received - self._received)
+                return None
         node, packet = self._driver.recv(0)
         if not node:
             return None
@@ -107,9 +109,8 @@ class Radio:
             self._driver.add_peer(node)  # one that is refused is not in our list either
         self._peers.append(node)
 
-    def _count_vanished(self):
-        # Nothing waits, so what was received and is not here is nowhere.
-        missing = self._driver.stats()[3] - self._received
+    def _count_vanished(self, missing):
+        # Nothing waits, so what was received before and did not come here is nowhere.
         if missing > 0:
             gc.collect()
             self.vanished += missing
