@@ -70,7 +70,9 @@ class Server:
         self.forwarders = [self._forwarder(settings) for settings in config.sink]
         self._start("intake", street.run(self.stop))
         if config.relay:
-            self.relays = RelayIntake(config.relay, self.clock, self.writer, self.intake, self.progress)
+            self.relays = RelayIntake(
+                config.relay, self.clock, self.writer, self.intake, self.progress, self.orders
+            )
             self._start("relays", self.relays.run(self.stop))
         for forwarder in self.forwarders:
             self._start(f"sink {forwarder.name}", forwarder.run())

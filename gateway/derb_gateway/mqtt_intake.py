@@ -19,6 +19,7 @@ from derb_gateway.orders import OrderBook
 from derb_gateway.progress import Progress
 from derb_gateway.receipts import receipts
 from derb_gateway.reconnect import Reconnect
+from derb_gateway.reports import note
 from derb_gateway.store import Store
 from derb_gateway.writer import Writer
 
@@ -142,7 +143,7 @@ class MqttIntake:
         while batch := await self._inbox.drain(_BATCH):
             outcome = await self._commit_stubbornly(batch)
             if outcome is not None:
-                await self._note(outcome)
+                await note(self._orders, outcome)
                 self._confirm(batch, outcome)
                 self._progress.reached(outcome.last_id)
             for delivery in batch:
@@ -171,14 +172,6 @@ class MqttIntake:
             outcome = None
         self._received_until = until
         return outcome
-
-    async def _note(self, outcome: Outcome) -> None:
-        """Enter what nodes said of their orders; it is in the store as well, so a failure loses no reading."""
-        if self._orders is not None and outcome.reports:
-            try:
-                await asyncio.to_thread(self._orders.heard, outcome.reports)
-            except StoreError as error:
-                log.warning("orders not noted", extra={"why": str(error)})
 
     def _write(self, store: Store, arrivals: list[Arrival], until: int | None) -> Outcome:
         """Runs in the writer's thread."""

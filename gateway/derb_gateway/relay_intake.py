@@ -10,6 +10,7 @@ from derb_gateway.arrivals import Arrival, Outcome
 from derb_gateway.clock import Clock
 from derb_gateway.config import RelaySettings
 from derb_gateway.intake import Intake
+from derb_gateway.orders import OrderBook
 from derb_gateway.progress import Progress
 from derb_gateway.receipts import receipts
 from derb_gateway.relay_connection import RelayConnection
@@ -17,6 +18,7 @@ from derb_gateway.relay_line import Ended
 from derb_gateway.relay_messages import RelayUplink, Result
 from derb_gateway.relay_ports import Lister
 from derb_gateway.relay_routes import TOGETHER_S, Routes
+from derb_gateway.reports import note
 from derb_gateway.store import Store
 from derb_gateway.writer import Writer
 
@@ -39,12 +41,14 @@ class RelayIntake:
         writer: Writer,
         intake: Intake,
         progress: Progress,
+        orders: OrderBook | None = None,
         ports: Lister = relay_ports.usb_ports,
     ) -> None:
         self._clock = clock
         self._writer = writer
         self._intake = intake
         self._progress = progress
+        self._orders = orders
         self._routes = Routes()
         self._waiting: deque[Arrival] = deque()
         self._wake = asyncio.Event()
@@ -89,6 +93,7 @@ class RelayIntake:
         if first is not None and first.relay != relay.name and abs(heard_s - first.heard_s) < TOGETHER_S:
             self._counts["relay.heard_twice"] += 1
             return True
+        self._counts["relay.copies"] += first is not None
         self._waiting.append(self._arrival(uplink, waited_s, again=first is not None))
         self._wake.set()
         return True
@@ -136,6 +141,7 @@ class RelayIntake:
             counts, self._counts = self._counts, Counter()
             to_save, self._to_save = self._to_save, set()
             outcome = await self._writer.do_stubbornly(partial(self._write, batch, counts, to_save))
+            await note(self._orders, outcome)
             self._confirm(outcome)
             self._progress.reached(outcome.last_id)
 
@@ -157,7 +163,7 @@ class RelayIntake:
     def _confirm(self, outcome: Outcome) -> None:
         """Send receipts back the way the frames came; one that is lost costs a repetition."""
         now_s = self._clock.monotonic_s()
-        for topic, frame in receipts(outcome, self._intake.registry, self._clock):
+        for topic, frame in receipts(outcome, self._intake.registry, self._clock, self._orders):
             node = topic.split("/")[1]
             way = self._routes.to(node)
             if way is not None:

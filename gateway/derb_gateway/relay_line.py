@@ -146,6 +146,8 @@ class Line:
         if isinstance(message, Done):
             order = self._out.pop(message.number, None)
             return None if order is None else Ended(order.node, order.frame, message.result)
+        if self.description is None:
+            return None  # nobody knows yet whose it is; what is not taken comes again
         if message.number in self._seen:
             self.counts["again_from_relay"] += 1
             self._to_take.append(message.number)  # it did not hear that we have it

@@ -184,3 +184,13 @@ def test_the_signal_is_known_once_something_came():
     link.receive(place.deadline)
     assert link.rssi_dbm() == -71
     link.close()
+
+
+def test_a_relay_that_owes_nothing_may_be_silent():
+    place = Place(Relay(NEAR, 6))
+    link = place.link()
+    link.send(FRAME)
+    assert link.receive(place.deadline)
+    began_us, writes = place.clock.us, place.hint.writes
+    assert link.receive(place.clock.deadline(5000)) is None
+    assert place.clock.us - began_us >= 5_000_000 and place.hint.writes == writes

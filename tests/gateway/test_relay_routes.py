@@ -57,7 +57,7 @@ def test_a_copy_is_known_for_a_while() -> None:
     assert (first.relay, first.heard_s) == ("a", 100.0)
     assert routes.copy_of(NODE, b"other", "b", 100.2) is None
     assert routes.copy_of("240ac4000000", b"frame", "b", 100.2) is None
-    assert routes.copy_of(NODE, b"frame", "a", 140.0) is None
+    assert routes.copy_of(NODE, b"frame", "a", 105.5) is None
 
 
 def test_a_flood_of_made_up_nodes_takes_no_more_memory_than_many_nodes() -> None:

@@ -69,6 +69,8 @@ class EspNowLink:
     def receive(self, deadline):
         """Return the next downlink, or None; silence is broken by sending again what had no answer yet."""
         try:
+            if not self._unanswered:
+                return self._downlink(deadline)
             for repeat in range(_REPEATS + 1):
                 packet = self._downlink(deadline.within(_QUIET_MS))
                 if packet:
