@@ -5,6 +5,7 @@ import contextlib
 import errno
 import logging
 import os
+import termios
 from typing import Protocol
 
 import serial
@@ -118,7 +119,7 @@ class RelayConnection:
             self.line = None
             self._claimed.discard(place)
             if port is not None:
-                with contextlib.suppress(OSError, serial.SerialException):  # it may be gone already
+                with contextlib.suppress(OSError, termios.error):  # it may be gone already
                     port.close()
 
     async def _speak(self, port: serial.Serial, device: str) -> None:
@@ -249,5 +250,5 @@ def _open(device: str, baud: int) -> serial.Serial:
         else:
             why = f"cannot be opened, another program may have it: {error}"
         raise RelayAway(f"{device} {why}") from error
-    except OSError as error:  # it went away in the middle of being set up
-        raise RelayAway(f"{device} cannot be opened: {error.strerror}") from error
+    except (OSError, termios.error) as error:  # it went away in the middle of being set up
+        raise RelayAway(f"{device} cannot be opened: {error}") from error

@@ -92,7 +92,7 @@ def node(number):
 
 def test_any_number_of_nodes_is_reached_over_twenty_peers():
     _, driver, radio = started()
-    for turn in range(2):
+    for _ in range(2):
         for number in range(300):
             assert radio.send(node(number), b"x")
     assert len(driver.sent) == 600 and driver.most_peers == 20 and radio.restarts == 0
