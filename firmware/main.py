@@ -1,5 +1,41 @@
-"""What a board runs after its own start: everything is in derb.node."""
+"""What a board runs after its own start: it finds the copy of the application to run; everything else is in derb.node."""
 
-from derb import node
+import sys
 
+import esp32
+import machine
+
+_RESCUE_SLEEP_MS = 3600000
+
+
+def _find():
+    nvs = esp32.NVS("derb")
+    try:
+        nvs.get_blob("slot", bytearray(8))
+    except OSError:
+        return  # never updated: what was flashed is all there is
+    import slots
+
+    slots.enter(nvs, machine.reset_cause() != machine.DEEPSLEEP_RESET, sys.path)
+
+
+def _rescue():
+    import slots
+
+    if slots.load(esp32.NVS("derb"))[0]:
+        slots.fall_back(esp32.NVS("derb"))
+        machine.reset()
+
+
+machine.WDT(timeout=60000)
+try:
+    _find()
+    from derb import node
+except Exception as e:
+    sys.print_exception(e)
+    try:
+        _rescue()
+    finally:
+        # Nobody is there to see a prompt, and one that waits empties the battery.
+        machine.deepsleep(_RESCUE_SLEEP_MS)
 node.main()

@@ -21,8 +21,9 @@ class Chores:
     After `run`, `reboot`, `recalibrate` and `diagnostics` say what is left to do when the connection is closed.
     """
 
-    def __init__(self, board, pending):
+    def __init__(self, board, pending, begin_update):
         self._board = board
+        self._begin_update = begin_update
         self._orders = pending
         self._deadline = self._link = None
         self.reboot = self.recalibrate = self.diagnostics = False
@@ -60,7 +61,7 @@ class Chores:
         elif code == orders.REBOOT:
             self.reboot = True
         elif code == orders.UPDATE:
-            return self._board.begin_update(command)
+            return self._begin_update(command)
         else:
             return orders.REFUSED, 0
         return orders.DONE, 0

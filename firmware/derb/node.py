@@ -17,11 +17,10 @@ from derb.deadline import Deadline
 from derb.drivers import attach
 from derb.links import LinkError
 from derb.memory import Memory
-from derb.orders import REFUSED, Orders
 from derb.outbox import Outbox
-from derb.remote import Remote
 from derb.segments import Segments
 from derb.sender import Sender
+from derb.upkeep import Upkeep
 
 _WATCHDOG_MARGIN_MS = const(15000)
 _CRASH_SLEEP_MS = const(300000)
@@ -56,16 +55,15 @@ class Node:
     def __init__(self):
         self._began_ms = time.ticks_ms()
         self._nvs = esp32.NVS("derb")
-        self._remote = Remote(self._nvs, configuration.parse(_blob(self._nvs, "cfg", 2048)))
-        self._config = self._remote.config
+        self._upkeep = Upkeep(self._nvs, configuration.parse(_blob(self._nvs, "cfg", 2048)))
+        self._config = self._upkeep.config
         self.key = _blob(self._nvs, "key", frame.KEY_SIZE)
         self.id = machine.unique_id()
         self.reboot = False
         self._watchdog = machine.WDT(timeout=self._config.awake_ms + _WATCHDOG_MARGIN_MS)
         self._memory = Memory(machine.RTC())
         self._recall()
-        self._orders = Orders(self._nvs, self._remote, self._clock)
-        self._vitals.damaged = self._remote.damaged
+        self._upkeep.attach(self, self._clock, self._vitals)
 
     def _recall(self):
         record = self._memory.load() or bytes(vitals.SIZE + _FIXED_SIZE + 2)
@@ -114,10 +112,11 @@ class Node:
 
     def wake(self):
         """Do all that is due; return for how many milliseconds to sleep."""
-        self._log("wake", machine.reset_cause(), machine.wake_reason())
+        self.log("wake", machine.reset_cause(), machine.wake_reason())
         battery_mv = self._battery_mv()
         first = self._outbox.next_sequence == 0
-        said = self._sense(first)
+        said = self._upkeep.begin()
+        said.extend(self._sense(first))
         said.extend(self._report(battery_mv))
         self._new = (self._outbox.boot, self._outbox.next_sequence)
         self.keep(said)
@@ -125,7 +124,7 @@ class Node:
         if self._due(said):
             self._send()
         for boot, sequence in self._outbox.settle(self._hold()):
-            self._log("safe", boot, sequence)
+            self.log("safe", boot, sequence)
         return self._sleep()
 
     def _sense(self, first):
@@ -146,12 +145,13 @@ class Node:
     def _report(self, battery_mv):
         pairs = self._health(battery_mv)
         told = health.news(pairs)
-        if self._clock.now() < self._next_health and told == self._vitals.told:
+        proving = self._upkeep.proving
+        if self._clock.now() < self._next_health and told == self._vitals.told and not proving:
             return []
-        changed = self._vitals.told not in (0, told)
+        urgent = proving or self._vitals.told not in (0, told)
         self._vitals.told = told
         self._next_health = self._clock.now() + self._config.health_every_s
-        return [(frame.HEALTH, health.payload(pairs), changed)]
+        return [(frame.HEALTH, health.payload(pairs), urgent)]
 
     def keep(self, said):
         """Put (kind, payload, urgent) into the outbox; safe in RTC memory when this returns."""
@@ -161,26 +161,30 @@ class Node:
         # Readings count as kept, and their numbers as used, only once RTC memory says so; with them what was sensed.
         self._save()
         for (boot, sequence), kind, payload in kept:
-            self._log("kept", boot, sequence, kind, payload.hex(), self._clock.now())
+            self.log("kept", boot, sequence, kind, payload.hex(), self._clock.now())
 
     def _due(self, said):
-        if self._clock.now() < self._next_send or not len(self._outbox):
+        if self._clock.now() < self._next_send:
             return False
+        if self._upkeep.due or not len(self._outbox):
+            return self._upkeep.due
         if any(urgent for _, _, urgent in said) or self._failures:
             return True
         return self._config.kind == "parking" or len(self._outbox) >= self._config.report_every
 
     def _hold(self):
-        return 0 if self._failures else self._config.hold
+        return 0 if self._failures or self.reboot else self._config.hold
 
     def _send(self):
         from derb.links.ways import ways_out
 
-        sender = Sender(self.id, self.key, self._outbox, self._clock, self._log, self._new, self._orders.hear)
+        sender = Sender(
+            self.id, self.key, self._outbox, self._clock, self.log, self._new, self._upkeep.orders.hear
+        )
         link = ways_out(self._config, self.id, self._nvs, self._detours, self._failures)
         deadline = Deadline(self._config.awake_ms)
         self._watchdog.feed()
-        self._gave_up(self._remote.attempt())
+        self._upkeep.connecting()
         began_ms = time.ticks_ms()
         delivered = False
         try:
@@ -191,9 +195,9 @@ class Node:
             self._vitals.exchange_ms = self._since(began_ms)
             self._vitals.loaded(self._battery_mv(radio=True))
             if delivered:
-                self._obey(link, sender, deadline)
+                self._upkeep.connected(link, sender, deadline)
         except LinkError as e:
-            self._log("failed", e)
+            self.log("failed", e)
         except Exception as e:
             # Whatever a stranger at the broker made happen: the readings must still reach the flash, the radio its rest.
             sys.print_exception(e)
@@ -201,46 +205,18 @@ class Node:
         self._vitals.heap(gc.mem_free())
         link.close()
         self._detours, self._rssi_dbm = link.detours, link.rssi_dbm or self._rssi_dbm
-        self._judge(delivered, sender)
+        self._upkeep.ended(delivered, sender)
         if sender.refused or self._segments.damaged:
-            self._log("odd", sender.refused, self._segments.damaged)
+            self.log("odd", sender.refused, self._segments.damaged)
+        self.reboot = self._upkeep.reboot
+        if self._upkeep.forget_place:
+            self._sensing = self._make_sensing(None)
+        if self._upkeep.report_soon:
+            self._next_health = 0
+        if self._upkeep.measure_soon:
+            self._next_sense = self._clock.now()
         self._failures = 0 if delivered else min(255, self._failures + 1)
         self._next_send = 0 if delivered else self._clock.now() + self._backoff_s()
-
-    def _obey(self, link, sender, deadline):
-        # All receipts came: what is on trial has proven itself, and what the gateway wants is here.
-        if self._remote.confirm():
-            self._log("config", self._remote.version)
-        if self._orders.waiting():
-            from derb.chores import Chores
-
-            chores = Chores(self, self._orders)
-            chores.run(link, sender, deadline)
-            self.reboot = chores.reboot
-            if chores.recalibrate:
-                self._sensing = self._make_sensing(None)
-            if chores.diagnostics:
-                self._next_health = 0
-            if chores.recalibrate or chores.diagnostics:
-                self._next_sense = self._clock.now()
-
-    def _judge(self, delivered, sender):
-        vitals = self._vitals
-        vitals.connections_failed += not delivered
-        vitals.downlinks_refused += sender.refused + self._orders.malformed
-        vitals.orders_stale += self._orders.stale
-        if not delivered:
-            self._gave_up(self._remote.failed())
-        if self._orders.config_refused:
-            alarm = frame.alarm_payload(frame.CONFIG_REFUSED, self._orders.config_refused)
-            self.keep([(frame.ALARM, alarm, True)])
-        if self._orders.config_taken or self._orders.config_refused:
-            self._next_sense = self._clock.now()  # the next wake begins at once, with what it changed
-
-    def _gave_up(self, version):
-        if version:
-            self._log("config", -version)
-            self.keep([(frame.ALARM, frame.alarm_payload(frame.CONFIG_RETURNED, version), True)])
 
     # What chores may use.
 
@@ -259,10 +235,6 @@ class Node:
         """Feed the watchdog; only from loops that have a deadline."""
         self._watchdog.feed()
 
-    def begin_update(self, command):
-        """Return the answer to the order to update: this firmware cannot yet."""
-        return REFUSED, 0
-
     def _backoff_s(self):
         # Doubling, with jitter over the upper half: nodes that lost the same broker do not come back together.
         longest = min(self._config.backoff_max_s, _FIRST_BACKOFF_S << min(self._failures - 1, 12))
@@ -274,6 +246,8 @@ class Node:
         until = self._next_sense
         if self._failures:
             until = min(until, max(self._next_send, now))
+        elif self._upkeep.pause_s:
+            until = min(until, now + self._upkeep.pause_s)
         if self._config.kind == "level" and self._sensing.look_in_s:
             until = min(until, now + self._sensing.look_in_s)
         sleep_ms = max(_LEAST_SLEEP_MS, (until - now) * 1000)
@@ -282,7 +256,7 @@ class Node:
         if self._sensing.watches and self._config.int_pin >= 0:
             power.wake_on_high(esp32, machine.Pin(self._config.int_pin, machine.Pin.IN))
         self._save()
-        self._log("sleep", sleep_ms)
+        self.log("sleep", sleep_ms)
         return sleep_ms
 
     def _save(self):
@@ -319,8 +293,7 @@ class Node:
             self._config.kind == "parking",
         )
         pairs.extend(health.of_vitals(self._vitals))
-        pairs.append((12, self._remote.version))
-        pairs.append((25, self._remote.refused()))
+        pairs.extend(self._upkeep.fields())
         return pairs
 
     def _since(self, began_ms):
@@ -337,7 +310,8 @@ class Node:
             return None  # the radio has the converter of half the pins for itself
         return microvolt // 1000 * self._config.batt_ratio_x100 // 100
 
-    def _log(self, *words):
+    def log(self, *words):
+        """Say something on the serial line, if the configuration wants it."""
         if self._config.log:
             print("derb", *words)
 

@@ -25,6 +25,7 @@ class Sender:
         self._sent = []  # (boot, first, last) transmitted on this connection and not yet in a receipt
         self._ever_sent = []
         self._ranges = []  # of all receipts on this connection
+        self.proven = False  # a receipt came that cannot be an old one
         self.refused = 0  # downlinks that were not for us or not intact
 
     def run(self, link, deadline):
@@ -83,6 +84,7 @@ class Sender:
         fresh = fresh and any(self._is_new(span) for span in self._sent if span not in waiting)
         if fresh and synchronised:
             self._clock.learn(unix_s)
+        self.proven = self.proven or fresh
         if self._hear:
             self._hear(unix_s, fresh, sections)
         self._sent = waiting

@@ -18,6 +18,7 @@ from derb_gateway.orders import OrderBook, orders_path
 from derb_gateway.progress import Progress
 from derb_gateway.registry import load_registry
 from derb_gateway.relay_intake import RelayIntake
+from derb_gateway.releases import Releases, releases_path
 from derb_gateway.sinks.base import Sink
 from derb_gateway.sinks.file_sink import FileSink
 from derb_gateway.sinks.forwarder import Forwarder
@@ -61,11 +62,12 @@ class Server:
         self.intake = Intake(self.registry, limits, slack_ms=int(2000 * self.clock.speed))
         broker = await self._start_broker() if config.broker.manage else config.broker
         self.orders = OrderBook(orders_path(config.store.path))
+        self.releases = Releases(releases_path(config.store.path))
         self.writer = Writer(self.store, self.intake.forget)
         self.progress = Progress(self.store.last_id())
         client_id = config.broker.client_id or f"derb-{config.site}"
         street = MqttIntake(
-            broker, client_id, self.clock, self.writer, self.intake, self.progress, self.orders
+            broker, client_id, self.clock, self.writer, self.intake, self.progress, self.orders, self.releases
         )
         self.forwarders = [self._forwarder(settings) for settings in config.sink]
         self._start("intake", street.run(self.stop))

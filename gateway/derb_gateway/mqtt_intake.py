@@ -20,6 +20,7 @@ from derb_gateway.progress import Progress
 from derb_gateway.receipts import receipts
 from derb_gateway.reconnect import Reconnect
 from derb_gateway.reports import note
+from derb_gateway.releases import Releases, chunk_frames
 from derb_gateway.store import Store
 from derb_gateway.writer import Writer
 
@@ -47,6 +48,7 @@ class MqttIntake:
         intake: Intake,
         progress: Progress,
         orders: OrderBook | None = None,
+        releases: Releases | None = None,
     ) -> None:
         self._settings = settings
         self._client_id = client_id
@@ -56,6 +58,7 @@ class MqttIntake:
         self._intake = intake
         self._progress = progress
         self._orders = orders
+        self._releases = releases
         self._inbox = Inbox(_QOS0_WAITING)
         self._fence = Fence(clock, None)
         self._link: Link | None = None
@@ -191,6 +194,9 @@ class MqttIntake:
         link = batch[-1].link
         for topic, frame in receipts(outcome, self._intake.registry, self._clock, self._orders):
             link.publish_retained(topic, frame)
+        if self._releases is not None:
+            for topic, frame in chunk_frames(outcome, self._intake.registry, self._releases):
+                link.publish_once(topic, frame)
 
 
 def _topic(message: MQTTMessage) -> str:

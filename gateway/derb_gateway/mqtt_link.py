@@ -61,6 +61,10 @@ class Link:
         """Hand a QoS 0 retained message to the socket; return False if the connection is gone."""
         return self.open and self._paho.publish(topic, payload, 0, True).rc == 0
 
+    def publish_once(self, topic: str, payload: bytes) -> bool:
+        """Hand a QoS 0 message to the socket that nobody keeps; return False if the connection is gone."""
+        return self.open and self._paho.publish(topic, payload, 0, False).rc == 0
+
     def send(self, topic: str, payload: bytes) -> None:
         """Hand a QoS 1 message to the socket and do not wait for anything."""
         if self.open:

@@ -15,6 +15,7 @@ from derb_gateway.node_settings import node_settings, parse_changes
 from derb_gateway.order_status import config_json, node_json
 from derb_gateway.orders import OrderBook, orders_path
 from derb_gateway.registry import load_registry, node_id
+from derb_gateway.releases import Releases, releases_path, version_text
 
 _FAILED, _MISUSED = 1, 2
 
@@ -73,6 +74,29 @@ def command(
     if name == "update":
         typer.echo("update: use `derb gateway update`, which has the release at hand", err=True)
         raise typer.Exit(_MISUSED)
+    _with_book(config, node, order)
+
+
+def update(
+    node: NodeArgument,
+    release: Annotated[
+        Path, typer.Argument(metavar="FILE", help="a release, as `derb release build` makes it")
+    ],
+    config: ConfigOption,
+    within: Annotated[str, typer.Option(help="how long the node may take to fetch it: 2h, 7d")] = "7d",
+) -> None:
+    """Let a node fetch a release, try it, and keep it if a receipt reaches it there."""
+
+    def order(book: OrderBook, node: str, now_ms: int) -> Any:
+        taken = Releases(releases_path(load_config(config).store.path)).add(release)
+        added = add_command(book, node, "update", taken.version, within, now_ms)
+        return {
+            "node": node,
+            "id": added.id,
+            "update": version_text(taken.version),
+            "files": len(taken.files),
+        }
+
     _with_book(config, node, order)
 
 

@@ -1,0 +1,68 @@
+"""`derb release`: make a signed release of the firmware, and the key that signs it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from derb_gateway.errors import ConfigError
+from derb_gateway.releases import Release, read_release, version_text
+
+from derb_tools.boards import board_names
+from derb_tools.errors import ToolError
+from derb_tools.release_build import build_release, firmware_version
+from derb_tools.release_key import ReleaseKey
+
+ANY_BOARD = "*"
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def release() -> None:
+    """Firmware for nodes in the street: built, signed, looked at."""
+
+
+@app.command()
+def key(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="where the secret key goes; must not exist")],
+) -> None:
+    """Make a signing key; prints the public key that nodes are provisioned with. Keep one copy, offline."""
+    made = ReleaseKey.create(path)
+    print(made.public.hex())
+
+
+@app.command()
+def build(
+    out: Annotated[Path, typer.Argument(metavar="FILE", help="the release to write")],
+    key: Annotated[Path, typer.Option(help="the secret key, as `derb release key` made it")],
+    board: Annotated[str | None, typer.Option(help="only for this board, as `derb boards` names it")] = None,
+    any_board: Annotated[bool, typer.Option("--any-board", help="for every board")] = False,
+) -> None:
+    """Compile the firmware, sign it, write one file."""
+    if (board is None) != any_board:
+        raise typer.BadParameter("give --board NAME or --any-board")
+    if board is not None and board not in (known := board_names()):
+        raise typer.BadParameter(f"there is no board {board!r}; there are {', '.join(known)}")
+    signer = ReleaseKey.load(key)
+    out.write_bytes(build_release(signer, firmware_version(), board or ANY_BOARD))
+    print(described(read_release(out)))
+    print(f"signed with {signer.public.hex()}; the key can sign {signer.left} more", flush=True)
+
+
+@app.command()
+def show(path: Annotated[Path, typer.Argument(metavar="FILE")]) -> None:
+    """Say what is in a release, and whether it is whole."""
+    try:
+        print(described(read_release(path)))
+    except ConfigError as error:
+        raise ToolError(str(error)) from None
+
+
+def described(release: Release) -> str:
+    """A release in words."""
+    size = sum(file.size for file in release.files)
+    board = "any board" if release.board == ANY_BOARD else release.board
+    return (
+        f"version {version_text(release.version)} ({release.version}) for {board}, bytecode {release.bytecode}:"
+        f" {len(release.files)} files, {size} bytes"
+    )
