@@ -3,8 +3,9 @@
 import asyncio
 import json
 import shutil
-from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+import time
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,7 @@ def firmware(folder: Path, version: int, **changed: str) -> Path:
 
 
 @pytest.fixture(scope="module")
-def releases(key: ReleaseKey, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]:
+def releases(key: ReleaseKey, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A good release; one that does not start; one that starts and never sends."""
     folder = tmp_path_factory.mktemp("releases")
     sources = {
@@ -50,10 +51,10 @@ def releases(key: ReleaseKey, tmp_path_factory: pytest.TempPathFactory) -> Itera
     for name, source in sources.items():
         made[name] = folder / f"{name}.derb"
         made[name].write_bytes(build_release(key, VERSION, "*", source))
-    yield made
+    return made
 
 
-MUTE = '''
+MUTE = """
 from derb.links import LinkError
 
 
@@ -66,10 +67,12 @@ class Sender:
 
     def run(self, link, deadline):
         raise LinkError("mute")
-'''
+"""
 
 
 class Street(Rig):
+    book: OrderBook
+
     def order(self, release: Path) -> int:
         """What `derb gateway update` does; the id of the command."""
         taken = Releases(releases_path(self.folder / "derb.sqlite3")).add(release)
@@ -79,8 +82,6 @@ class Street(Rig):
 
     @property
     def now_ms(self) -> int:
-        import time
-
         return time.time_ns() // 1_000_000
 
     async def one(self, cut: Cut | None = None) -> WakeResult:
@@ -161,35 +162,63 @@ async def test_a_release_that_gets_no_receipt_is_left_after_its_trial(
 
 
 def alarms(street: Street) -> list[str]:
-    lines = [line for path in (street.folder / "forwarded").glob("*") for line in path.read_text().splitlines()]
+    lines = [
+        line for path in (street.folder / "forwarded").glob("*") for line in path.read_text().splitlines()
+    ]
     return [reading["alarm"] for reading in map(json.loads, lines) if reading["kind"] == "alarm"]
 
 
+CUTS = 15
+
+
 async def test_power_cut_all_along_an_update_of_the_real_firmware(
-    street: Street, releases: dict[str, Path], capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, key: ReleaseKey, releases: dict[str, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One long update, cut again and again at ever later writes; it ends whole, and no reading is lost."""
-    street.order(releases["good"])
-    board = street.boards[street.nodes[0].id]
-    ends: Counter[str] = Counter()
+    """Each of many nodes is cut at another write of its fetch; all end with the new version, and no reading is lost.
+
+    tests/firmware/test_update.py cuts at every write, with a small release; here it is all of the firmware.
+    """
+    nodes = [planned(tmp_path, i + 1, "level", report_every=1) for i in range(CUTS + 1)]
     modes: list[CutMode] = ["before", "torn", "after"]
-    at_write = 1
-    while street.state() not in ("done", "failed"):
-        result = await street.one(Cut(at_write, modes[ends["power_cut"] % 3]))
-        ends[result.end] += 1
-        at_write += 7 if result.end == "power_cut" else 0
-        if result.end != "power_cut" or at_write > 400:
-            at_write = 1 if at_write > 400 else at_write
-        assert sum(ends.values()) < 400, (ends, result)
-        if board.state.ended != "deepsleep":
-            await street.one()  # and what comes after a cut is a whole wake, so that time goes on
-        await asyncio.sleep(0.02)
-    assert street.state() == "done"
-    await street.until_fields(firmware_version=VERSION, slot=1, update_state=3)
+    async with Street(tmp_path, nodes) as rig:
+        book = OrderBook(orders_path(tmp_path / "derb.sqlite3"))
+        taken = Releases(releases_path(tmp_path / "derb.sqlite3")).add(releases["good"])
+        first, *others = [node.id for node in nodes]
+        writes = _updated(rig, book, key, first, taken.version, None)
+        places = [1 + i * writes // CUTS for i in range(CUTS)]
+        loop, lanes = asyncio.get_running_loop(), ThreadPoolExecutor(3)
+        cuts = [Cut(place, modes[i % 3]) for i, place in enumerate(places)]
+        await asyncio.gather(
+            *(
+                loop.run_in_executor(lanes, _updated, rig, book, key, node, taken.version, cut)
+                for node, cut in zip(others, cuts, strict=True)
+            )
+        )
+        lanes.shutdown()
+        await rig.drain()
+        await rig.arrived_upstream(len(list(rig.ledger.kept())))
+        book.close()
+        for balance in rig.balances():
+            assert balance.sound, balance
     with capsys.disabled():
-        print(f"\n  power cut {ends['power_cut']} times in one update of the real firmware")
-    assert ends["power_cut"] >= 10
-    await street.drain()
-    await street.arrived_upstream(len(list(street.ledger.kept())))
-    counts = street.file_counts()
-    assert max(counts.values()) == 1
+        print(f"\n  power cut at {CUTS} of {writes} writes of a fetch of the real firmware")
+
+
+def _updated(rig: Street, book: OrderBook, key: ReleaseKey, node: str, version: int, cut: Cut | None) -> int:
+    """Take a node through an update, with a cut in the wake that fetches; how many writes that wake had."""
+    write_nvs(rig.boards[node].dir / "nvs", "derb", {"upd_key": key.public})
+    rig.wake(node)
+    now_ms = rig.now_ms
+    book.add_command(node, "update", version, now_ms + 7 * DAY_MS, now_ms)
+    fetching = rig.wake(node, cut=cut)
+    while not _fetched(fetching):
+        fetching = rig.wake(node, cut=cut)
+    for _ in range(60):
+        rig.wake(node)
+        if book.commands(node)[-1].state(now_ms) == "done":
+            return fetching.block_writes
+    raise AssertionError(f"{node}, cut at {cut}: {book.commands(node)[-1]}")
+
+
+def _fetched(result: WakeResult) -> bool:
+    return result.end == "power_cut" or result.said("derb update tried")
