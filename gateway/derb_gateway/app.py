@@ -73,7 +73,13 @@ class Server:
         self._start("intake", street.run(self.stop))
         if config.relay:
             self.relays = RelayIntake(
-                config.relay, self.clock, self.writer, self.intake, self.progress, self.orders
+                config.relay,
+                self.clock,
+                self.writer,
+                self.intake,
+                self.progress,
+                self.orders,
+                self.releases,
             )
             self._start("relays", self.relays.run(self.stop))
         for forwarder in self.forwarders:

@@ -19,8 +19,8 @@ from derb_gateway.orders import OrderBook
 from derb_gateway.progress import Progress
 from derb_gateway.receipts import receipts
 from derb_gateway.reconnect import Reconnect
-from derb_gateway.reports import note
 from derb_gateway.releases import Releases, chunk_frames
+from derb_gateway.reports import note
 from derb_gateway.store import Store
 from derb_gateway.writer import Writer
 

@@ -18,6 +18,7 @@ from derb_gateway.relay_line import Ended
 from derb_gateway.relay_messages import RelayUplink, Result
 from derb_gateway.relay_ports import Lister
 from derb_gateway.relay_routes import TOGETHER_S, Routes
+from derb_gateway.releases import Releases, chunk_frames
 from derb_gateway.reports import note
 from derb_gateway.store import Store
 from derb_gateway.writer import Writer
@@ -42,6 +43,7 @@ class RelayIntake:
         intake: Intake,
         progress: Progress,
         orders: OrderBook | None = None,
+        releases: Releases | None = None,
         ports: Lister = relay_ports.usb_ports,
     ) -> None:
         self._clock = clock
@@ -49,6 +51,7 @@ class RelayIntake:
         self._intake = intake
         self._progress = progress
         self._orders = orders
+        self._releases = releases
         self._routes = Routes()
         self._waiting: deque[Arrival] = deque()
         self._wake = asyncio.Event()
@@ -163,7 +166,10 @@ class RelayIntake:
     def _confirm(self, outcome: Outcome) -> None:
         """Send receipts back the way the frames came; one that is lost costs a repetition."""
         now_s = self._clock.monotonic_s()
-        for topic, frame in receipts(outcome, self._intake.registry, self._clock, self._orders):
+        registry = self._intake.registry
+        frames = list(receipts(outcome, registry, self._clock, self._orders))
+        frames += chunk_frames(outcome, registry, self._releases) if self._releases else ()
+        for topic, frame in frames:
             node = topic.split("/")[1]
             way = self._routes.to(node)
             if way is not None:

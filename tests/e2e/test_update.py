@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import shutil
 import time
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,61 +12,13 @@ from derb_gateway.orders import OrderBook, orders_path
 from derb_gateway.releases import Releases, releases_path
 from derb_tools.board import Cut, CutMode, WakeResult
 from derb_tools.board.nvs import write_nvs
-from derb_tools.firmware_files import firmware_dir
-from derb_tools.release_build import build_release
 from derb_tools.release_key import ReleaseKey
 
+from tests.e2e.conftest import VERSION
 from tests.e2e.rig import Rig, planned
 
-VERSION = 101
 DAY_MS = 86_400_000
 TRIALS = 8
-
-
-@pytest.fixture(scope="module")
-def key(tmp_path_factory: pytest.TempPathFactory) -> ReleaseKey:
-    return ReleaseKey.create(tmp_path_factory.mktemp("key") / "release.key")
-
-
-def firmware(folder: Path, version: int, **changed: str) -> Path:
-    """The firmware's sources with another version, and with some modules replaced."""
-    shutil.copytree(firmware_dir(), folder)
-    (folder / "derb" / "__init__.py").write_text(f"VERSION = {version}\n")
-    for name, source in changed.items():
-        (folder / "derb" / f"{name}.py").write_text(source)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def releases(key: ReleaseKey, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A good release; one that does not start; one that starts and never sends."""
-    folder = tmp_path_factory.mktemp("releases")
-    sources = {
-        "good": firmware(folder / "good", VERSION),
-        "broken": firmware(folder / "broken", VERSION, upkeep="raise ValueError('broken')\n"),
-        "mute": firmware(folder / "mute", VERSION, sender=MUTE),
-    }
-    made = {}
-    for name, source in sources.items():
-        made[name] = folder / f"{name}.derb"
-        made[name].write_bytes(build_release(key, VERSION, "*", source))
-    return made
-
-
-MUTE = """
-from derb.links import LinkError
-
-
-class Sender:
-    proven = False
-    refused = 0
-
-    def __init__(self, *rest):
-        pass
-
-    def run(self, link, deadline):
-        raise LinkError("mute")
-"""
 
 
 class Street(Rig):
