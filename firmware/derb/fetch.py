@@ -20,28 +20,52 @@ class Fetcher:
 
     def pieces(self, file, offset, size):
         """Yield the contents of the next chunks, in order; nothing if the gateway has no such file. Raise LinkError."""
-        count = min(chunks.WINDOW, (size - offset + chunks.CHUNK - 1) // chunks.CHUNK)
-        for _ in range(_TRIES):
-            self._board.feed()
-            if self._deadline.over():
-                raise LinkError("the update goes on at the next wake")
-            self._link.send(chunks.ask(self._board.key, self._board.id, self._version, file, offset, count))
-            got = 0
-            until = self._deadline.within(_ANSWER_MS)
-            while got < count:
-                content = self._next(file, offset, until)
-                if content is None:
-                    break
+        left = min(self._link.window, (size - offset + chunks.CHUNK - 1) // chunks.CHUNK)
+        early = {}  # what came after a chunk that was lost
+        silent = got = 0
+        while left and silent < _TRIES:
+            self._ask(file, offset, _missing(offset, left, early))
+            before = left
+            for content in self._answer(file, offset, left, early):
                 if not content:
                     return
                 yield content
-                got += 1
                 offset += len(content)
-            if got:
-                return
-        raise LinkError("no chunk in time")
+                left -= 1
+                got += 1
+            silent = 0 if left < before or early else silent + 1
+        if left and not got:
+            raise LinkError("no chunk in time")
 
-    def _next(self, file, offset, until):
+    def _ask(self, file, offset, count):
+        self._board.feed()
+        if self._deadline.over():
+            raise LinkError("the update goes on at the next wake")
+        self._link.send(chunks.ask(self._board.key, self._board.id, self._version, file, offset, count))
+
+    def _answer(self, file, offset, left, early):
+        """Yield what follows at `offset`, until it is clear that the rest of the answer was lost."""
+        last = offset + (_missing(offset, left, early) - 1) * chunks.CHUNK
+        end = offset + left * chunks.CHUNK
+        until = self._deadline.within(_ANSWER_MS)
+        while True:
+            while offset in early:
+                content = early.pop(offset)
+                yield content
+                offset += len(content) or chunks.CHUNK
+            if offset > last:
+                return
+            found = self._next(file, until)
+            if found is None:
+                return
+            at, content = found
+            if offset <= at < end:
+                early[at] = content
+            if at >= last and offset not in early:
+                return
+
+    def _next(self, file, until):
+        """Return (offset, content) of the next chunk of this file, None when time is up."""
         while True:
             payload = self._link.receive(until)
             if payload is None:
@@ -54,6 +78,13 @@ class Fetcher:
             except frame.FrameError:
                 self.refused += 1
                 continue
-            if found[:3] == (self._version, file, offset):
-                return found[3]
+            if found[:2] == (self._version, file):
+                return found[2:]
             self.refused += 1
+
+
+def _missing(offset, left, early):
+    count = 1
+    while count < left and offset + count * chunks.CHUNK not in early:
+        count += 1
+    return count

@@ -34,6 +34,8 @@ class EspNowLink:
     `urandom` is os.urandom.
     """
 
+    window = 2  # so many packets of 240 bytes the receive buffer of 526 bytes holds; a third is lost without a word
+
     def __init__(self, station, radio, hint, urandom):
         self._station = station
         self._radio = radio

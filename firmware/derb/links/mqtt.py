@@ -20,6 +20,8 @@ _MOST_WAITING = 8
 class MqttLink:
     """A node's way to the broker. `radio` is opened first and closed last."""
 
+    window = 6  # downlinks that may come at once: two fewer than are kept
+
     def __init__(self, radio, node, config, tls=None):
         self._radio = radio
         self._config = config

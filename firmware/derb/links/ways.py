@@ -93,6 +93,11 @@ class Ways:
         self.detours = min(255, self._before + 1) if number else 0
         self._measure()
 
+    @property
+    def window(self):
+        """How many downlinks may come at once."""
+        return self._link.window
+
     def extend(self, ms):
         """Let the open way go on for at least so long: an order wants it."""
         self._share.extend(ms)
