@@ -1,9 +1,12 @@
-"""What a board runs after its own start: it finds the copy of the application to run; everything else is in derb.node."""
+"""What a board runs after its own start: it finds the copy of the application to run; everything else is in derb.wake."""
 
-import sys
-
-import esp32
 import machine
+
+machine.WDT(timeout=60000)  # before anything that can hang or be missing
+
+import sys  # noqa: E402
+
+import esp32  # noqa: E402
 
 _RESCUE_SLEEP_MS = 3600000
 
@@ -27,15 +30,14 @@ def _rescue():
         machine.reset()
 
 
-machine.WDT(timeout=60000)
 try:
     _find()
-    from derb import node
-except Exception as e:
+    from derb import wake
+except BaseException as e:
     sys.print_exception(e)
     try:
         _rescue()
     finally:
         # Nobody is there to see a prompt, and one that waits empties the battery.
         machine.deepsleep(_RESCUE_SLEEP_MS)
-node.main()
+wake.run()

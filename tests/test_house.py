@@ -27,7 +27,17 @@ HARDWARE = {
     "dht",
     "btree",
 }
-MAY_TOUCH_HARDWARE = ("main.py", "derb/node.py", "derb/drivers/", "derb/links/", "relay/", "manifest.py")
+MAY_TOUCH_HARDWARE = (
+    "main.py",
+    "frozen/",
+    "derb/wake.py",
+    "derb/door.py",
+    "derb/node.py",
+    "derb/drivers/",
+    "derb/links/",
+    "relay/",
+    "manifest.py",
+)
 PROGRAM_FOLDERS = ("firmware", "gateway", "tools", "tests")
 TOP_LEVEL = {"firmware", "gateway", "boards", "tools", "tests", "docs", ".ci", ".gitignore"} | {
     "Makefile",

@@ -5,6 +5,16 @@ without any true clock; only readings that outlive a loss of power need Unix tim
 (docs/protocol.md, Time).
 """
 
+try:
+    from micropython import const
+except ImportError:  # CPython
+
+    def const(value):
+        return value
+
+
+_EPOCH_S = const(946684800)  # the board counts from 2000
+
 
 class Clock:
     """`now()` in seconds of this boot; `to_unix(t)` once the gateway told the time."""
@@ -30,3 +40,19 @@ class Clock:
     def to_unix(self, t):
         """Return the Unix time of `t` seconds since power-on, or 0 if it is not known."""
         return t + self.unix_at_zero if self.known else 0
+
+
+def seconds(time, machine, nvs):
+    """Return a callable that counts seconds since power-on; the modules `time` and `machine`, and an esp32.NVS.
+
+    Where certificates are verified the board's own clock must not say 2000: `time_floor` in NVS, the Unix time of the
+    provisioning, is added to it once, at power-on, and taken off again here.
+    """
+    try:
+        floor_s = nvs.get_i32("time_floor") - _EPOCH_S
+    except OSError:
+        return time.time  # none was provisioned
+    if time.time() < floor_s:
+        y, mo, d, h, mi, s, wd, _ = time.gmtime(floor_s + time.time())
+        machine.RTC().datetime((y, mo, d, wd, h, mi, s, 0))
+    return lambda: time.time() - floor_s

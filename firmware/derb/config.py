@@ -16,15 +16,18 @@ _NUMBERS = {
     "batt_pin": (-1, -1, 48),
     "batt_ratio_x100": (200, 100, 2000),
     "led_pin": (-1, -1, 48),
+    "batt_low_mv": (3300, 0, 20000),
+    "radio_min_mv": (3000, 0, 20000),
     "sample_ms": (1000, 250, 30000),
     "wake_s": (300, 5, 86400),
     "pings": (9, 3, 30),
     "report_every": (4, 1, 48),
-    "hold": (0, 0, 47),
+    "hold": (24, 0, 47),
     "health_every_s": (86400, 60, 604800),
     "awake_ms": (15000, 2000, 120000),
     "episode_s": (90, 10, 600),
     "backoff_max_s": (21600, 60, 86400),
+    "lease_s": (21600, 0, 604800),
     "empty_mm": (1500, 100, 8000),
     "full_mm": (250, 0, 7900),
     "floor_pct": (100, 10, 1000),
@@ -45,6 +48,7 @@ _WORDS = {
     "ranger": ("hcsr04", ("hcsr04", "a02yyuw", "maxbotix")),
     "shape": ("cone", ("cone", "box")),
     "link": ("wifi", ("wifi", "espnow", "wifi+espnow", "espnow+wifi")),
+    "tls": ("off", ("off", "psk", "ca")),
 }
 
 # What the gateway may change: the place of a name, from 1, is its number on the wire, for ever. Numbers, and one text.
@@ -65,6 +69,9 @@ REMOTE = (
     "port",
     "log",
 )
+
+# What a node needs to be heard at all; the rest has defaults that do no harm.
+_VITAL = ("kind", "ssid", "psk", "broker", "port", "user", "password", "link", "tls", "log")
 
 
 class ConfigError(Exception):
@@ -130,3 +137,20 @@ def parse(raw):
 def load(raw):
     """Return the Config in the JSON bytes `raw`; raise ConfigError with all that is wrong."""
     return Config(**parse(raw))
+
+
+def vital(raw):
+    """Return a Config of what in the JSON bytes `raw` a node needs to be heard, as far as it is sound; never fails."""
+    try:
+        settings = json.loads(raw)
+    except ValueError:
+        settings = None
+    sound = {}
+    for name in _VITAL:
+        if isinstance(settings, dict) and name in settings:
+            try:
+                Config(**{name: settings[name]})
+            except ConfigError:
+                continue  # this one does without; it was counted when the whole was refused
+            sound[name] = settings[name]
+    return Config(**sound)

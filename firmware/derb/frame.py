@@ -139,6 +139,11 @@ def answer_payload(command, result, value):
 
 def tag(key, label, node, content):
     """Return the first 8 bytes of HMAC-SHA256 (RFC 2104) over label, node and content; `key` has 32 bytes."""
+    return derive(key, label, node, content)[:TAG_SIZE]
+
+
+def derive(key, label, node, content=b""):
+    """Return all 32 bytes of the same HMAC."""
     pad = key + bytes(_BLOCK - len(key))
     inner = hashlib.sha256(bytes(b ^ 0x36 for b in pad))
     inner.update(label)
@@ -146,7 +151,7 @@ def tag(key, label, node, content):
     inner.update(content)
     outer = hashlib.sha256(bytes(b ^ 0x5C for b in pad))
     outer.update(inner.digest())
-    return outer.digest()[:TAG_SIZE]
+    return outer.digest()
 
 
 def encode(key, node, kind, boot, age_s, age_is_bound, readings):

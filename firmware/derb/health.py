@@ -1,35 +1,28 @@
 """The health reading: how the node itself is."""
 
-import binascii
-
-from derb import VERSION, frame
-
-_TOLD_AT_ONCE = (
-    11,
-    12,
-    14,
-    25,
-    26,
-    27,
-    28,
-)  # versions, sensor fault, slot and update: changes a person waits for
+from derb import frame
 
 
-def fields(battery_mv, rssi_dbm, reset_cause, awake_ms, outbox, failures, flash_writes, sensing, is_parking):
-    """Return (number, value) pairs of what the wake knows; battery and RSSI may be None when they are not known."""
+def fields(battery_mv, reset_cause, kept, outbox, sensing, is_parking):
+    """Return (number, value) pairs of what the wake knows, save what is told at once; `battery_mv`, `sensing` may be None."""
     return [
         (1, battery_mv),
-        (2, rssi_dbm),
+        (2, kept.rssi_dbm or None),
         (4, reset_cause),
-        (5, awake_ms),
+        (5, kept.awake_ms),
         (6, len(outbox)),
         (7, outbox.shed),
-        (8, failures),
-        (10, flash_writes),
-        (11, VERSION),
-        (13, sensing.state if is_parking else None),
-        (14, sensing.fault),
+        (8, kept.failures),
+        (10, kept.flash_writes),
+        (13, sensing.state if sensing and is_parking else None),
     ]
+
+
+def of_crumbs(crumbs):
+    """Return the pairs about wakes that went wrong; nothing as long as none did."""
+    if not crumbs.failures:
+        return []
+    return [(30, crumbs.level), (31, crumbs.failures), (32, crumbs.failed_in), (33, crumbs.cause)]
 
 
 def of_vitals(vitals):
@@ -52,9 +45,3 @@ def of_vitals(vitals):
 def payload(pairs):
     """Return a health payload of (number, value) pairs in any order; None is left out."""
     return frame.health_payload(sorted(pair for pair in pairs if pair[1] is not None))
-
-
-def news(pairs):
-    """Return a number that changes when something did which is told at once."""
-    told = sorted(pair for pair in pairs if pair[0] in _TOLD_AT_ONCE)
-    return binascii.crc32(repr(told).encode()) & 0xFFFFFFFF

@@ -2,7 +2,7 @@
 
 RTC memory is not initialised at power-on and nothing on the chip checks it, so every load is an examination: a copy
 counts only if its magic, version, length and CRC-32 fit. Two copies are written in turn; a reset in the middle of a
-write costs one wake's changes, not everything.
+write costs one wake's changes, not everything. Behind them is room for a short note that is written at every step.
 """
 
 import binascii
@@ -16,12 +16,15 @@ except ImportError:  # CPython
         return value
 
 
-SLOT_SIZE = const(1024)
-MAX_RECORD = const(1008)  # SLOT_SIZE less the head
+RTC_BYTES = const(2048)
+SLOT_SIZE = const(1008)
+MAX_RECORD = const(992)  # SLOT_SIZE less the head
+NOTE_SIZE = const(32)
 
 _HEAD = "<4sIHxxI"  # magic with version, count of saves, length, CRC-32 of count, length and record
 _HEAD_SIZE = const(16)
-_MAGIC = b"DRB\x04"  # the last letter changes whenever the layout of the record does
+_NOTE_AT = const(2016)  # behind both slots
+_MAGIC = b"DRB\x05"  # the last letter changes whenever the layout of the record does
 
 
 class Memory:
@@ -30,18 +33,17 @@ class Memory:
     def __init__(self, rtc):
         self._rtc = rtc
         self._saves = 0
-        self._slots = [b"", b""]
+        self._image = bytearray(RTC_BYTES)
+        kept = rtc.memory()[:RTC_BYTES]
+        self._image[: len(kept)] = kept
 
     def load(self):
         """Return the newest intact record, or None if there is none."""
-        raw = self._rtc.memory()
         best = None
-        for i in (0, 1):
-            slot = bytes(raw[i * SLOT_SIZE : (i + 1) * SLOT_SIZE])
-            found = _examine(slot)
+        for at in (0, SLOT_SIZE):
+            found = _examine(memoryview(self._image)[at : at + SLOT_SIZE])
             if found and (best is None or found[0] > self._saves):
                 self._saves, best = found
-            self._slots[i] = slot if found else b""
         return best
 
     def save(self, record):
@@ -49,10 +51,20 @@ class Memory:
         if len(record) > MAX_RECORD:
             raise ValueError("record too long")
         self._saves += 1
-        crc = _crc(self._saves, record)
-        self._slots[self._saves & 1] = struct.pack(_HEAD, _MAGIC, self._saves, len(record), crc) + record
-        first, second = self._slots
-        self._rtc.memory(first + bytes(SLOT_SIZE - len(first)) + second)
+        at = SLOT_SIZE if self._saves & 1 else 0
+        struct.pack_into(_HEAD, self._image, at, _MAGIC, self._saves, len(record), _crc(self._saves, record))
+        at += _HEAD_SIZE
+        self._image[at : at + len(record)] = record
+        self._rtc.memory(self._image)
+
+    def note(self):
+        """Return the bytes of the note, sound or not."""
+        return bytes(self._image[_NOTE_AT:])
+
+    def keep_note(self, note):
+        """Keep a note of at most NOTE_SIZE bytes."""
+        self._image[_NOTE_AT : _NOTE_AT + len(note)] = note
+        self._rtc.memory(self._image)
 
 
 def _crc(saves, record):
@@ -60,10 +72,8 @@ def _crc(saves, record):
 
 
 def _examine(slot):
-    if len(slot) < _HEAD_SIZE:
-        return None
     magic, saves, length, crc = struct.unpack(_HEAD, slot[:_HEAD_SIZE])
-    record = slot[_HEAD_SIZE : _HEAD_SIZE + length]
-    if magic != _MAGIC or len(record) != length or crc != _crc(saves, record):
+    if magic != _MAGIC or length > MAX_RECORD:
         return None
-    return saves, record
+    record = bytes(slot[_HEAD_SIZE : _HEAD_SIZE + length])
+    return (saves, record) if crc == _crc(saves, record) else None

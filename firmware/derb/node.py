@@ -1,109 +1,107 @@
 """One wake: sense, decide, keep, perhaps send, sleep."""
 
-import gc
 import os
-import struct
-import sys
 import time
 
 import esp32
 import machine
 from micropython import const
 
-from derb import frame, health, power, vitals
+from derb import VERSION, frame
 from derb import config as configuration
-from derb.clock import Clock
+from derb import crumbs as step
+from derb.boots import take_boot
+from derb.clock import Clock, seconds
 from derb.deadline import Deadline
-from derb.drivers import attach
-from derb.links import LinkError
-from derb.memory import Memory
+from derb.kept import Kept
+from derb.links.remembered import Remembered
 from derb.outbox import Outbox
-from derb.segments import Segments
-from derb.sender import Sender
-from derb.upkeep import Upkeep
+from derb.vitals import news
 
 _WATCHDOG_MARGIN_MS = const(15000)
-_CRASH_SLEEP_MS = const(300000)
 _LEAST_SLEEP_MS = const(1000)
 _FIRST_BACKOFF_S = const(60)
-_FIRST_BOOT = const(8192)  # up to twice of it a boot number takes two bytes
-
-# unix_at_zero, last save, next sensing, next sending, next health reading, last awake_ms, flash writes; failures in a
-# row, signal of the last connection or 0, wakes in a row that went another way than the first
-_FIXED = "<IIIIIIIBbB"
-_FIXED_SIZE = const(31)
-
-
-def main():
-    """Run one wake and sleep, whatever happens."""
-    machine.WDT(timeout=_WATCHDOG_MARGIN_MS)
-    sleep_ms = _CRASH_SLEEP_MS
-    try:
-        node = Node()
-        sleep_ms = node.wake()
-        if node.reboot:
-            machine.reset()
-    except Exception as e:
-        # Nobody is there to see a prompt: an awake node empties its battery in days.
-        sys.print_exception(e)
-    machine.deepsleep(sleep_ms)
+_HOLD_IN_OUTAGE = const(6)
+_KB_LEFT = const(29)  # changes at every wake of an update
 
 
 class Node:
-    """The board, its configuration and its memory, for one wake."""
+    """The board, its configuration and its memory, for one wake.
 
-    def __init__(self):
+    What the parts of a wake share is public: `config`, `upkeep` (None in deep safe mode), `kept`, `outbox`, `clock`,
+    `crumbs`, `sensing` (None in the deepest), `budget`.
+    """
+
+    def __init__(self, memory, crumbs, storage, nvs):
+        """`crumbs` of this wake, entered into at every step; `storage` is made ready only when flash is needed."""
         self._began_ms = time.ticks_ms()
-        self._nvs = esp32.NVS("derb")
-        self._upkeep = Upkeep(self._nvs, configuration.parse(_blob(self._nvs, "cfg", 2048)))
-        self._config = self._upkeep.config
-        self.key = _blob(self._nvs, "key", frame.KEY_SIZE)
+        self._memory = memory
+        self.crumbs = crumbs
+        self.storage = storage
+        self.nvs = nvs
+        crumbs.enter(step.LOAD)
+        self.config, self.upkeep = self._load_config()
+        config = self.config
+        self.watchdog = machine.WDT(timeout=config.awake_ms + _WATCHDOG_MARGIN_MS)
+        # The one budget of this wake: nothing below waits without a part of it, and the watchdog bites behind it.
+        sensing_ms = config.episode_s * 1000 if config.kind == "parking" else config.awake_ms
+        self.budget = Deadline(sensing_ms + config.awake_ms)
+        self.key = blob(nvs, "key", frame.KEY_SIZE)
         self.id = machine.unique_id()
         self.reboot = False
-        self._watchdog = machine.WDT(timeout=self._config.awake_ms + _WATCHDOG_MARGIN_MS)
-        self._memory = Memory(machine.RTC())
+        self.segments = None
         self._recall()
-        self._upkeep.attach(self, self._clock, self._vitals)
+
+    def _load_config(self):
+        raw = blob(self.nvs, "cfg", 2048)
+        if self.crumbs.level >= step.PROVISIONED:
+            return configuration.vital(raw), None
+        from derb.upkeep import Upkeep
+
+        upkeep = Upkeep(self.nvs, configuration.parse(raw))
+        return upkeep.config, upkeep
 
     def _recall(self):
-        record = self._memory.load() or bytes(vitals.SIZE + _FIXED_SIZE + 2)
-        self._vitals = vitals.Vitals(record[: vitals.SIZE])
-        self._vitals.woke(machine.reset_cause())
-        record = record[vitals.SIZE :]
-        fixed = struct.unpack(_FIXED, record[:_FIXED_SIZE])
-        unix_at_zero, saved_s, self._next_sense, self._next_send, self._next_health = fixed[:5]
-        self._awake_ms, self._flash_writes, self._failures, self._rssi_dbm, self._detours = fixed[5:]
-        at = _FIXED_SIZE + 2 + struct.unpack("<H", record[_FIXED_SIZE : _FIXED_SIZE + 2])[0]
-        self._clock = Clock(time.time, unix_at_zero)
-        self._segments = Segments("/outbox")
-        self._outbox = Outbox(self._segments, self._clock, self._take_boot)
-        saved_sensing = record[at:] or None
-        if not self._outbox.restore(record[_FIXED_SIZE + 2 : at]):
-            self._outbox.start()
-        elif saved_s > time.time():
+        self.kept = kept = Kept(self._memory.load())
+        kept.vitals.woke(machine.reset_cause())
+        self.clock = Clock(seconds(time, machine, self.nvs), kept.unix_at_zero)
+        self.outbox = Outbox(
+            self._open_segments, self.clock, lambda: take_boot(self.nvs, self._open_segments)
+        )
+        if self.upkeep:
+            self.upkeep.attach(self, self.clock, kept.vitals)
+        if not self.outbox.restore(kept.outbox):
+            self.outbox.start()
+        elif kept.saved_s > self.clock.now():
             # The clock went back: what is kept was stamped on another time line, so it becomes a former boot's.
-            self._outbox.settle()
-            self._clock.unix_at_zero = self._next_sense = self._next_send = self._next_health = 0
-            self._outbox.start()
-            saved_sensing = None
-        self._sensing = self._make_sensing(saved_sensing)
+            self.outbox.settle()
+            self.clock.unix_at_zero = kept.next_sense = kept.next_send = kept.next_health = 0
+            self.outbox.start()
+            kept.sensing = b""
+        plain = self.crumbs.level >= step.PLAIN
+        names = (self.config.ssid, self.config.broker, self.config.port)
+        self.remembered = Remembered(b"" if plain else kept.way, self.clock.now, self.config.lease_s, names)
+        self.sensing = None
+        if self.crumbs.level < step.SIGN_OF_LIFE:
+            self.sensing = self.make_sensing(kept.sensing or None)
 
-    def _take_boot(self):
-        # The number is on flash before its first use. The files know better than a lost or torn NVS.
-        boot = max([_number(self._nvs, "boot")] + [segment.last[0] for segment in self._segments.index()]) + 1
-        if boot == 1:
-            # Nothing here remembers a former life, but the gateway may: begin where the last one hardly was.
-            boot = _FIRST_BOOT + int.from_bytes(os.urandom(2), "little") % _FIRST_BOOT
-        self._nvs.set_i32("boot", boot)
-        self._nvs.commit()
-        return boot
+    def _open_segments(self):
+        if self.segments is None:
+            from derb.segments import Segments
 
-    def _make_sensing(self, saved):
-        config = self._config
+            self.segments = Segments("/outbox", self.storage.ready)
+        return self.segments
+
+    def make_sensing(self, saved):
+        """Return what senses, as far as `saved` tells how it was before."""
+        from derb.drivers import attach
+
+        config = self.config
         if config.kind == "parking":
             from derb.bay import Bay
 
-            return Bay(lambda: attach.magnetometer(config), config, saved, self._nap, self._rssi_dbm or None)
+            rssi_dbm = self.kept.rssi_dbm or None
+            return Bay(lambda: attach.magnetometer(config), config, saved, self._nap, rssi_dbm)
         from derb.container import Container
 
         return Container(
@@ -112,217 +110,216 @@ class Node:
 
     def wake(self):
         """Do all that is due; return for how many milliseconds to sleep."""
+        crumbs = self.crumbs
         self.log("wake", machine.reset_cause(), machine.wake_reason())
-        battery_mv = self._battery_mv()
-        first = self._outbox.next_sequence == 0
-        said = self._upkeep.begin()
-        said.extend(self._sense(first))
-        said.extend(self._report(battery_mv))
-        self._new = (self._outbox.boot, self._outbox.next_sequence)
+        if crumbs.level:
+            self.log("level", crumbs.level, crumbs.failed_in, crumbs.cause)
+        crumbs.enter(step.BATTERY)
+        self._battery_mv = self.battery_mv()
+        crumbs.enter(step.SENSE)
+        first = self.outbox.next_sequence == 0
+        said = self.upkeep.begin() if self.upkeep else []
+        if self.sensing:
+            said.extend(self._sense(first))
+        said.extend(self._report())
+        self.new = (self.outbox.boot, self.outbox.next_sequence)
         self.keep(said)
-        self._vitals.sense_ms = self._since(self._began_ms)
+        self.kept.vitals.sense_ms = time.ticks_diff(time.ticks_ms(), self._began_ms)
         if self._due(said):
-            self._send()
-        for boot, sequence in self._outbox.settle(self._hold()):
-            self.log("safe", boot, sequence)
+            from derb.trip import Trip
+
+            Trip(self).run()
+        crumbs.enter(step.SETTLE)
+        self._settle()
+        crumbs.enter(step.SLEEP)
         return self._sleep()
 
     def _sense(self, first):
-        now, wake_s = self._clock.now(), self._config.wake_s
-        if self._config.kind == "parking":
-            self._next_sense = now + wake_s
-        elif now < self._next_sense:
-            return self._sensing.disturbed(self._clock.now)  # sends again, or a tilt woke it
+        kept, now, wake_s = self.kept, self.clock.now(), self.config.wake_s
+        if self.config.kind == "parking":
+            kept.next_sense = now + wake_s
+        elif now < kept.next_sense:
+            return self.sensing.disturbed(self.clock.now)  # sends again, or a tilt woke it
         else:
-            self._next_sense = max(self._next_sense, now - wake_s) + wake_s
+            kept.next_sense = max(kept.next_sense, now - wake_s) + wake_s
+        if first:
+            # Nodes that got their power at the same moment do not go on in step.
+            kept.next_sense -= sum(self.id) % 256 * wake_s // 512
         # A car takes its time: what it may take is bounded apart from what the radio may.
-        return self._sensing.sense(self._clock.now, Deadline(self._config.episode_s * 1000), first)
+        return self.sensing.sense(self.clock.now, self.budget.within(self.config.episode_s * 1000), first)
 
     def _nap(self, ms):
         machine.lightsleep(ms)
-        self._watchdog.feed()
+        self.watchdog.feed()
 
-    def _report(self, battery_mv):
-        pairs = self._health(battery_mv)
-        told = health.news(pairs)
-        proving = self._upkeep.proving
-        if self._clock.now() < self._next_health and told == self._vitals.told and not proving:
+    def _report(self):
+        """Say how the node is: once a day, and when something changed that a person waits for."""
+        kept = self.kept
+        told = news(self._told_at_once())
+        proving = self.upkeep and self.upkeep.proving
+        if self.clock.now() < kept.next_health and told == kept.vitals.told and not proving:
             return []
-        urgent = proving or self._vitals.told not in (0, told)
-        self._vitals.told = told
-        self._next_health = self._clock.now() + self._config.health_every_s
+        from derb import health
+
+        urgent = proving or kept.vitals.told not in (0, told)
+        kept.vitals.told = told
+        kept.next_health = self.clock.now() + self.config.health_every_s
+        is_parking = self.config.kind == "parking"
+        pairs = health.fields(
+            self._battery_mv, machine.reset_cause(), kept, self.outbox, self.sensing, is_parking
+        )
+        if self.upkeep:
+            pairs += self.upkeep.fields()
+        pairs += [(11, VERSION), (14, self._fault())] + health.of_vitals(kept.vitals) + health.of_crumbs(self.crumbs)
         return [(frame.HEALTH, health.payload(pairs), urgent)]
 
+    def _told_at_once(self):
+        """Return the pairs of a health reading whose change is told at once: a person may wait for it."""
+        pairs = [(11, VERSION), (14, self._fault())]
+        if self.upkeep:
+            pairs += [pair for pair in self.upkeep.fields() if pair[0] != _KB_LEFT]
+        return pairs
+
+    def _fault(self):
+        return self.sensing.fault if self.sensing else None
+
     def keep(self, said):
-        """Put (kind, payload, urgent) into the outbox; safe in RTC memory when this returns."""
-        kept = [(self._outbox.put(kind, payload), kind, payload) for kind, payload, _ in said]
+        """Put (kind, payload, urgent) into the outbox; when this returns they are in RTC memory."""
+        outbox, kept = self.outbox, []
+        for kind, payload, _ in said:
+            kept.append((outbox.put(kind, payload), kind, payload))
+        shed = outbox.shed - self.kept.shed_told
+        if shed > 0:
+            self.kept.shed_told = outbox.shed
+            payload = frame.alarm_payload(frame.READINGS_SHED, shed)
+            kept.append((outbox.put(frame.ALARM, payload), frame.ALARM, payload))
         if not kept:
             return
         # Readings count as kept, and their numbers as used, only once RTC memory says so; with them what was sensed.
         self._save()
         for (boot, sequence), kind, payload in kept:
-            self.log("kept", boot, sequence, kind, payload.hex(), self._clock.now())
+            self.log("kept", boot, sequence, kind, payload.hex(), self.clock.now())
 
     def _due(self, said):
-        if self._clock.now() < self._next_send:
+        if self.clock.now() < self.kept.next_send:
             return False
-        if self._upkeep.due or not len(self._outbox):
-            return self._upkeep.due
-        if any(urgent for _, _, urgent in said) or self._failures:
+        if self._battery_mv is not None and self._battery_mv < self.config.radio_min_mv:
+            self.log("gated", self._battery_mv)  # a transmission could be what resets the chip
+            return False
+        wanted = bool(self.upkeep) and self.upkeep.due
+        if wanted or not len(self.outbox):
+            return wanted
+        if any(urgent for _, _, urgent in said) or self.kept.failures or self.crumbs.level:
             return True
-        return self._config.kind == "parking" or len(self._outbox) >= self._config.report_every
+        return self.config.kind == "parking" or len(self.outbox) >= self.config.report_every
+
+    def _settle(self):
+        """Put on flash what must not be lost with the power: docs/protocol.md says what may be."""
+        self.outbox.settle(self._hold())
+        if self.outbox.shed > self.kept.shed_told:
+            self.keep([])  # says how many; it goes to flash with the rest and is sent by the next wake
+            self.outbox.settle()
+        for boot, sequence in self.outbox.settled:
+            self.log("safe", boot, sequence)
+        if self.outbox.flash_errors:
+            self.log("flash", self.outbox.flash_errors)
 
     def _hold(self):
-        return 0 if self._failures or self.reboot else self._config.hold
+        # An event is written in the wake that could not deliver it. A first failure may be the beginning of anything.
+        failures, hold = self.kept.failures, self.config.hold
+        weak = self._battery_mv is not None and self._battery_mv < self.config.batt_low_mv
+        if weak or self.reboot or failures == 1 or self.outbox.holds_event:
+            return 0
+        return min(hold, _HOLD_IN_OUTAGE) if failures else hold
 
-    def _send(self):
-        from derb.links.ways import ways_out
-
-        sender = Sender(
-            self.id, self.key, self._outbox, self._clock, self.log, self._new, self._upkeep.orders.hear
-        )
-        link = ways_out(self._config, self.id, self._nvs, self._detours, self._failures)
-        deadline = Deadline(self._config.awake_ms)
-        self._watchdog.feed()
-        self._upkeep.connecting()
-        began_ms = time.ticks_ms()
-        delivered = False
-        try:
-            link.open(deadline)
-            self._vitals.connect_ms = self._since(began_ms)
-            began_ms = time.ticks_ms()
-            delivered = sender.run(link, deadline)
-            self._vitals.exchange_ms = self._since(began_ms)
-            self._vitals.loaded(self._battery_mv(radio=True))
-            if delivered:
-                self._upkeep.connected(link, sender, deadline)
-        except LinkError as e:
-            self.log("failed", e)
-        except Exception as e:
-            # Whatever a stranger at the broker made happen: the readings must still reach the flash, the radio its rest.
-            sys.print_exception(e)
-        gc.collect()
-        self._vitals.heap(gc.mem_free())
-        link.close()
-        self._detours, self._rssi_dbm = link.detours, link.rssi_dbm or self._rssi_dbm
-        self._upkeep.ended(delivered, sender)
-        if sender.refused or self._segments.damaged:
-            self.log("odd", sender.refused, self._segments.damaged)
-        self.reboot = self._upkeep.reboot
-        if self._upkeep.forget_place:
-            self._sensing = self._make_sensing(None)
-        if self._upkeep.report_soon:
-            self._next_health = 0
-        if self._upkeep.measure_soon:
-            self._next_sense = self._clock.now()
-        self._failures = 0 if delivered else min(255, self._failures + 1)
-        self._next_send = 0 if delivered else self._clock.now() + self._backoff_s()
-
-    # What chores may use.
-
-    def self_test(self):
-        """Measure once, keep the readings; return the sensor fault."""
-        self.keep(self._sensing.sense(self._clock.now, Deadline(self._config.episode_s * 1000), True))
-        self._watchdog.feed()
-        return self._sensing.fault
-
-    def lamp(self):
-        """Return the pin of the lamp, or None."""
-        pin = self._config.led_pin
-        return None if pin < 0 else machine.Pin(pin, machine.Pin.OUT, value=0)
-
-    def feed(self):
-        """Feed the watchdog; only from loops that have a deadline."""
-        self._watchdog.feed()
-
-    def _backoff_s(self):
-        # Doubling, with jitter over the upper half: nodes that lost the same broker do not come back together.
-        longest = min(self._config.backoff_max_s, _FIRST_BACKOFF_S << min(self._failures - 1, 12))
-        return longest // 2 + int.from_bytes(os.urandom(2), "little") * (longest // 2 + 1) // 65536
+    def judged(self, delivered):
+        """Note how a trip went, and when the next may begin."""
+        self.kept.failures = 0 if delivered else min(255, self.kept.failures + 1)
+        self.kept.next_send = 0
+        if not delivered:
+            chance = int.from_bytes(os.urandom(2), "little")
+            wait_s = backoff_s(self.kept.failures, self.config.backoff_max_s, chance)
+            self.kept.next_send = self.clock.now() + wait_s
 
     def _sleep(self):
-        self._awake_ms = time.ticks_diff(time.ticks_ms(), self._began_ms)
-        now = self._clock.now()
-        until = self._next_sense
-        if self._failures:
-            until = min(until, max(self._next_send, now))
-        elif self._upkeep.pause_s:
-            until = min(until, now + self._upkeep.pause_s)
-        if self._config.kind == "level" and self._sensing.look_in_s:
-            until = min(until, now + self._sensing.look_in_s)
+        kept, now = self.kept, self.clock.now()
+        kept.awake_ms = time.ticks_diff(time.ticks_ms(), self._began_ms)
+        until = kept.next_sense if self.sensing else now + self.config.wake_s
+        if kept.failures:
+            until = min(until, max(kept.next_send, now))
+        elif self.upkeep and self.upkeep.pause_s:
+            until = min(until, now + self.upkeep.pause_s)
+        if self.config.kind == "level" and self.sensing and self.sensing.look_in_s:
+            until = min(until, now + self.sensing.look_in_s)
         sleep_ms = max(_LEAST_SLEEP_MS, (until - now) * 1000)
-        if self._config.kind == "level":
-            attach.release(self._config)
-        if self._sensing.watches and self._config.int_pin >= 0:
-            power.wake_on_high(esp32, machine.Pin(self._config.int_pin, machine.Pin.IN))
+        if self.config.kind == "level":
+            from derb.drivers import attach
+
+            attach.release(self.config)
+        if self.sensing and self.sensing.watches and self.config.int_pin >= 0:
+            from derb import power
+
+            power.wake_on_high(esp32, machine.Pin(self.config.int_pin, machine.Pin.IN))
         self._save()
         self.log("sleep", sleep_ms)
         return sleep_ms
 
     def _save(self):
-        self._flash_writes += self._segments.writes
-        self._segments.writes = 0
-        outbox = self._outbox.dumps()
-        fixed = struct.pack(
-            _FIXED,
-            self._clock.unix_at_zero,
-            self._clock.now(),
-            self._next_sense,
-            self._next_send,
-            self._next_health,
-            self._awake_ms,
-            self._flash_writes,
-            self._failures,
-            self._rssi_dbm,
-            self._detours,
-        )
-        self._memory.save(
-            self._vitals.dumps() + fixed + struct.pack("<H", len(outbox)) + outbox + self._sensing.dumps()
-        )
+        kept = self.kept
+        if self.segments:
+            kept.flash_writes += self.segments.writes
+            self.segments.writes = 0
+        kept.unix_at_zero, kept.saved_s = self.clock.unix_at_zero, self.clock.now()
+        kept.outbox, kept.way = self.outbox.dumps(), self.remembered.dumps()
+        if self.sensing:
+            kept.sensing = self.sensing.dumps()
+        self._memory.save(kept.dumps())
 
-    def _health(self, battery_mv):
-        pairs = health.fields(
-            battery_mv,
-            self._rssi_dbm or None,
-            machine.reset_cause(),
-            self._awake_ms,
-            self._outbox,
-            self._failures,
-            self._flash_writes,
-            self._sensing,
-            self._config.kind == "parking",
-        )
-        pairs.extend(health.of_vitals(self._vitals))
-        pairs.extend(self._upkeep.fields())
-        return pairs
-
-    def _since(self, began_ms):
-        return time.ticks_diff(time.ticks_ms(), began_ms)
-
-    def _battery_mv(self, radio=False):
-        if self._config.batt_pin < 0:
+    def battery_mv(self, radio=False):
+        """Return the battery's voltage, None if it is not measured; `radio`: while the radio is on."""
+        if self.config.batt_pin < 0:
             return None
         try:
-            microvolt = machine.ADC(machine.Pin(self._config.batt_pin)).read_uv()
+            microvolt = machine.ADC(machine.Pin(self.config.batt_pin), atten=machine.ADC.ATTN_11DB).read_uv()
         except OSError:
             if not radio:
                 raise
             return None  # the radio has the converter of half the pins for itself
-        return microvolt // 1000 * self._config.batt_ratio_x100 // 100
+        return microvolt // 1000 * self.config.batt_ratio_x100 // 100
 
     def log(self, *words):
-        """Say something on the serial line, if the configuration wants it."""
-        if self._config.log:
+        """Say it on the console, if that is wanted."""
+        if self.config.log:
             print("derb", *words)
 
+    # What chores may use.
 
-def _blob(nvs, name, longest):
+    def self_test(self):
+        """Measure once, keep the readings; return the sensor fault."""
+        self.keep(self.sensing.sense(self.clock.now, Deadline(self.config.episode_s * 1000), True))
+        self.watchdog.feed()
+        return self.sensing.fault
+
+    def lamp(self):
+        """Return the pin of the lamp, or None."""
+        pin = self.config.led_pin
+        return None if pin < 0 else machine.Pin(pin, machine.Pin.OUT, value=0)
+
+    def feed(self):
+        """Feed the watchdog; only from loops that have a deadline."""
+        self.watchdog.feed()
+
+
+def backoff_s(failures, most_s, chance):
+    """Return how long to wait after so many failures in a row; `chance` is 0 to 65,535.
+
+    Doubling, with chance over the upper half: nodes that lost the same broker do not come back together.
+    """
+    longest = min(most_s, _FIRST_BACKOFF_S << min(failures - 1, 12))
+    return longest // 2 + chance * (longest // 2 + 1) // 65536
+
+
+def blob(nvs, name, longest):
+    """Return the bytes that NVS keeps under a name."""
     buf = bytearray(longest)
     return bytes(buf[: nvs.get_blob(name, buf)])
-
-
-def _number(nvs, name):
-    try:
-        return nvs.get_i32(name)
-    except OSError:
-        return 0  # not there yet

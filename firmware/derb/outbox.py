@@ -1,12 +1,11 @@
 """Readings that nobody has given a receipt for yet: in RTC memory first, on flash when they must.
 
-A reading is in the outbox when `put` returns. It leaves when a receipt names it, and for no other reason but one:
-when the flash is full, the oldest level readings are shed before any parking event, and counted.
+A reading is in the outbox when `put` returns and RTC memory was saved. It leaves when a receipt names it, and for two
+other reasons: power was lost before it was on flash, or there is no room left; then the oldest level readings are shed
+before any parking event or alarm, and counted. What is on flash when is the caller's to say, with `settle`.
 """
 
 import struct
-
-from derb.segments import NO_SPACE
 
 try:
     from micropython import const
@@ -17,20 +16,25 @@ except ImportError:  # CPython
 
 
 MAX_SEQUENCE = const(16383)
-RAM_BYTES = const(560)  # what the ring may take of the RTC record
+RAM_BYTES = const(512)  # what the ring may take of the RTC record
 
 _HEAD = "<IIIHH"  # boot, first boot since power-on, shed, next sequence, readings on flash
 _HEAD_SIZE = const(16)
 _ENTRY = "<BBHI"  # payload length, kind, sequence, time
 _ENTRY_SIZE = const(8)
-_PARKING_BIT = const(2)
+_PRECIOUS = (1, 4)  # kinds that go last: parking, alarm
+_NO_SPACE = const(28)  # ENOSPC
 
 
 class Outbox:
-    """The queue of one node. `take_boot()` returns a new boot number that is already safe on flash."""
+    """The queue of one node.
 
-    def __init__(self, segments, clock, take_boot):
-        self._segments = segments
+    `open_segments()` returns the Segments, once it is needed: in most wakes it is not. `take_boot()` returns a new boot
+    number that is already safe on flash.
+    """
+
+    def __init__(self, open_segments, clock, take_boot):
+        self._open_segments = open_segments
         self._clock = clock
         self._take_boot = take_boot
         self._ring = []  # (sequence, kind, time, payload) of this boot, oldest first
@@ -40,12 +44,23 @@ class Outbox:
         self.next_sequence = 0
         self.on_flash = None  # readings there; None: not looked
         self.shed = 0
+        self.flash_errors = 0  # of this wake
+        self.settled = []  # identities that went to flash in this wake
 
     def start(self):
         """Begin a new boot: what RTC memory held is gone or not to be believed."""
-        self.boot = self.power_boot = self._take_boot()
-        self.next_sequence = 0
+        self._next_boot()
+        self.power_boot = self.boot
         self.on_flash = None
+
+    def _next_boot(self):
+        self.settle()
+        # What flash would not take has the old boot's numbers, which the ring cannot keep.
+        self.shed += len(self._ring)
+        self._ring = []
+        self._ring_bytes = 0
+        self.boot = self._take_boot()
+        self.next_sequence = 0
 
     def restore(self, record):
         """Take back what `dumps` gave before sleep; return False if it is not sound."""
@@ -75,7 +90,11 @@ class Outbox:
 
     def _count_flash(self):
         if self.on_flash is None:
-            self.on_flash = min(65535, sum(segment.count for segment in self._segments.index()))
+            try:
+                self.on_flash = min(65535, sum(segment.count for segment in self._open_segments().index()))
+            except OSError:
+                self.flash_errors += 1
+                return 0  # looked for again in the next wake
         return self.on_flash
 
     def __len__(self):
@@ -84,27 +103,38 @@ class Outbox:
     def put(self, kind, payload):
         """Keep a reading made now; return its (boot, sequence)."""
         if self.next_sequence > MAX_SEQUENCE:
-            self.settle()
-            self.boot = self._take_boot()
-            self.next_sequence = 0
+            self._next_boot()
         sequence = self.next_sequence
         self.next_sequence += 1
         self._ring.append((sequence, kind, self._clock.now(), payload))
         self._ring_bytes += _ENTRY_SIZE + len(payload)
         if self._ring_bytes > RAM_BYTES:
             self.settle()
+        while self._ring_bytes > RAM_BYTES:
+            self._shed_from_ring()
         return self.boot, sequence
 
     def settle(self, hold=0):
-        """Put what is only in RTC memory on flash, unless it is at most `hold` readings; return what went there."""
-        if len(self._ring) <= hold:
-            return []
-        entries = [self._timed(entry) for entry in self._ring]
-        self._append(entries)
-        self.on_flash = None
-        self._ring = []
-        self._ring_bytes = 0
-        return [(entry[0], entry[1]) for entry in entries]
+        """Put what is only in RTC memory on flash, unless it is at most `hold` readings; return whether RTC memory is clear.
+
+        What flash refuses stays where it is.
+        """
+        if len(self._ring) > hold:
+            entries = [self._timed(entry) for entry in self._ring]
+            try:
+                self._append(entries)
+            except OSError:
+                self.flash_errors += 1
+                return False
+            self._ring = []
+            self._ring_bytes = 0
+            self.on_flash = None
+        return not self._ring
+
+    @property
+    def holds_event(self):
+        """Whether something is only in RTC memory that must not be lost with the power: an event, an alarm."""
+        return any(entry[1] in _PRECIOUS for entry in self._ring)
 
     def _timed(self, entry):
         sequence, kind, t, payload = entry
@@ -112,24 +142,42 @@ class Outbox:
         return (self.boot, sequence, kind, unix or t, 1 if unix else 0, payload)
 
     def _append(self, entries):
-        while True:
+        segments = self._open_segments()
+        while entries:
             try:
-                self._segments.append(entries)
+                segments.append(entries)
+                self.settled.extend((entry[0], entry[1]) for entry in entries)
                 return
             except OSError as e:
                 # Only a full flash is a reason to shed; a write that failed otherwise may do better next time.
-                if e.errno != NO_SPACE or not self._shed_one():
+                if e.errno != _NO_SPACE:
                     raise
+            entries = self._make_room(segments, entries)
 
-    def _shed_one(self):
-        index = self._segments.index()
-        if not index:
-            return False
-        without_parking = [segment for segment in index if not segment.kinds & _PARKING_BIT]
-        victim = without_parking[0] if without_parking else index[0]
-        self.shed += victim.count
-        self._segments.remove(victim)
-        return True
+    def _make_room(self, segments, entries):
+        shed = segments.shed()
+        if not shed:
+            precious = [entry for entry in entries if entry[2] in _PRECIOUS]
+            shed = len(entries) - len(precious)
+            entries = precious
+        if not shed:
+            index = segments.index()
+            if not index:
+                raise OSError(_NO_SPACE)
+            shed = index[0].count
+            segments.remove(index[0])
+        self.shed += shed
+        return entries
+
+    def _shed_from_ring(self):
+        at = 0
+        while at < len(self._ring) - 1 and self._ring[at][1] in _PRECIOUS:
+            at += 1
+        if self._ring[at][1] in _PRECIOUS:
+            at = 0
+        gone = self._ring.pop(at)
+        self._ring_bytes -= _ENTRY_SIZE + len(gone[3])
+        self.shed += 1
 
     def batches(self):
         """Yield (boot, kind, readings, age_s, age_is_bound): runs that fit one frame's rules, oldest first.
@@ -137,10 +185,10 @@ class Outbox:
         `readings` are (sequence, time, payload); `age_s(time)` gives an age. While the clock is not known, this boot's
         readings come first, since their receipt brings the time that the older ones need.
         """
-        index = list(self._segments.index()) if self._count_flash() else []
+        index = self._count_flash() and list(self._open_segments().index()) or []
         ring = [self._timed(entry) for entry in self._ring]
         for segment in index:
-            entries = [entry for entry in self._segments.read(segment) if not self._waits(entry)]
+            entries = [entry for entry in self._open_segments().read(segment) if not self._waits(entry)]
             if segment is index[-1]:
                 # One frame for what was written yesterday and what was read now, if they follow each other.
                 entries, ring = entries + ring, []
@@ -148,7 +196,8 @@ class Outbox:
         yield from self._runs(ring)
         for segment in index:
             if segment.first[0] < self.power_boot:
-                yield from self._runs([entry for entry in self._segments.read(segment) if self._waits(entry)])
+                entries = self._open_segments().read(segment)
+                yield from self._runs([entry for entry in entries if self._waits(entry)])
 
     def _waits(self, entry):
         # From before the last loss of power: its age needs the time, which the receipt for a newer one brings.
@@ -190,17 +239,21 @@ class Outbox:
                 kept.append(entry)
         self._ring = kept
         if self._count_flash():
-            self._drop_segments(ranges, done)
+            try:
+                self._drop_segments(ranges, done)
+            except OSError:
+                self.flash_errors += 1  # it is sent once more, and gets its receipt once more
         return done
 
     def _drop_segments(self, ranges, done):
-        for segment in list(self._segments.index()):
+        segments = self._open_segments()
+        for segment in list(segments.index()):
             if not any(segment.first[0] <= boot <= segment.last[0] for boot, _, _ in ranges):
                 continue
-            entries = self._segments.read(segment)
-            if all(_covered(entry[0], entry[1], ranges) for entry in entries):
+            entries = segments.read(segment)
+            if entries and all(_covered(entry[0], entry[1], ranges) for entry in entries):
+                segments.remove(segment)
                 done.extend((entry[0], entry[1]) for entry in entries)
-                self._segments.remove(segment)
                 self.on_flash = None
 
 

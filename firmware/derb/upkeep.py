@@ -116,6 +116,7 @@ class Upkeep:
     def _fetch(self, link, sender, deadline):
         from derb.fetch import Fetcher
 
+        self._board.storage.ready(True)
         deadline.extend(_FETCH_MS)
         link.extend(_FETCH_MS)
         fetcher = Fetcher(self._board, link, sender, self._update.version, deadline)

@@ -1,5 +1,6 @@
 """How the node itself has been: counts since power was lost, times of the last wake. Kept in RTC memory."""
 
+import binascii
 import struct
 
 from micropython import const
@@ -57,3 +58,8 @@ class Vitals:
         """Note the battery's voltage with the radio on; None: no battery is measured."""
         if battery_mv and (not self.load_mv or battery_mv < self.load_mv):
             self.load_mv = battery_mv
+
+
+def news(pairs):
+    """Return a number that changes when one of the (field of health, value) pairs does: what is told at once."""
+    return binascii.crc32(repr(sorted(pairs)).encode()) & 0xFFFFFFFF

@@ -38,6 +38,10 @@ HEALTH_FIELDS = (
     "update_version",
     "update_state",
     "update_kb_left",
+    "safe_level",
+    "wakes_failed",
+    "failed_phase",
+    "failed_cause",
 )
 ALARM_CODES = (
     "full",

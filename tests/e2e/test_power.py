@@ -108,7 +108,7 @@ def _cut_and_go_on(
     name = f"{moment.folder.name} write {at_write} of {moment.writes}, {mode}"
     if cut.end not in ("power_cut", "deepsleep"):
         return Case(node, name, set(), set(), f"at the cut: {cut}")
-    # What slept only in RTC memory is what the contract excepts; by default nothing does when a wake has ended.
+    # What slept only in RTC memory is what the contract excepts; with `hold` = 0 nothing does when a wake has ended.
     must = (moment.said.kept.keys() | (said.safe & said.kept.keys()) | said.done) - moment.said.done
     board.site = up
     for _ in range(MOST_WAKES_AFTER):
@@ -154,7 +154,9 @@ def _verdicts(cases: list[Case], counts: Counter[str]) -> list[str]:
 async def test_a_cut_at_every_write_loses_and_doubles_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    first = planned(tmp_path, 0, "level", report_every=5, wake_s=600, backoff_max_s=3600, awake_ms=10000)
+    first = planned(
+        tmp_path, 0, "level", report_every=5, hold=0, wake_s=600, backoff_max_s=3600, awake_ms=10000
+    )
     nodes = [
         replace(first, node_id=bytes.fromhex(f"240ac5{i:06x}"), place=f"cut-{i:04d}")
         for i in range(MOST_CUTS)

@@ -149,7 +149,7 @@ def test_what_a_node_encodes_the_gateway_decodes(uplink: Uplink) -> None:
 
 @given(
     st.dictionaries(
-        st.integers(30, 2**32 - 1).map(str), st.integers(-(2**31), 2**31 - 1), min_size=1, max_size=10
+        st.integers(34, 2**32 - 1).map(str), st.integers(-(2**31), 2**31 - 1), min_size=1, max_size=10
     )
 )
 def test_unknown_health_fields_are_kept_under_their_number(fields: dict[str, int]) -> None:

@@ -57,6 +57,7 @@ FIELDS = {
     13: "parking_state", 14: "sensor_fault", 15: "battery_load_mv", 16: "sense_ms", 17: "connect_ms", 18: "exchange_ms",
     19: "connections_failed", 20: "resets_watchdog", 21: "resets_hard", 22: "resets_soft", 23: "downlinks_refused",
     24: "orders_stale", 25: "config_refused", 26: "slot", 27: "update_version", 28: "update_state", 29: "update_kb_left",
+    30: "safe_level", 31: "wakes_failed", 32: "failed_phase", 33: "failed_cause",
 }  # fmt: skip
 ALARMS = {
     1: "full", 2: "collected", 3: "fire", 4: "tilt", 5: "sensor_fault", 6: "readings_shed", 7: "config_refused",

@@ -10,6 +10,8 @@ import errno
 import select
 import socket
 
+from derb import crumbs
+
 # Images have differed in whether a connection under way is told with the C library's number or with lwIP's.
 _UNDER_WAY = (errno.EINPROGRESS, errno.EAGAIN, 119)
 _MOST_AT_ONCE = 512  # a downlink has 240 bytes, a topic 16
@@ -18,8 +20,9 @@ _MOST_AT_ONCE = 512  # a downlink has 240 bytes, a topic 16
 class PatientSocket:
     """What umqtt.simple needs of a socket; every wait ends with `deadline`, as an OSError(ETIMEDOUT)."""
 
-    def __init__(self, deadline, tls=None, server=None):
-        """`tls` is an ssl.SSLContext or None; `server` the name that its certificate must bear."""
+    def __init__(self, deadline, tls=None, server=None, enter=None):
+        """`tls` is an ssl.SSLContext or None; `server` the name that its certificate must bear; `enter` as in links/ways.py."""
+        self._enter = enter
         self._deadline = deadline
         self._tls = tls
         self._server = server
@@ -38,6 +41,8 @@ class PatientSocket:
         self._poll.register(self._raw, select.POLLOUT)
         self._wait(select.POLLOUT)
         if self._tls:
+            if self._enter:
+                self._enter(crumbs.SECURE)
             self._stream = self._tls.wrap_socket(
                 self._raw, server_hostname=self._server, do_handshake_on_connect=False
             )
@@ -91,6 +96,9 @@ class PatientSocket:
 
     def _wait(self, events):
         self._poll.modify(self._stream, events)
+        # A peer that gives one byte a second keeps poll content for ever, so the deadline is asked as well.
+        if self._deadline.over():
+            raise OSError(errno.ETIMEDOUT)
         # On a closed peer poll reports an error or a hang-up at once; the read or write that follows then fails by itself.
         if not self._poll.poll(self._deadline.left()):
             raise OSError(errno.ETIMEDOUT)
@@ -99,8 +107,8 @@ class PatientSocket:
 class PatientSockets:
     """Stands in for the `socket` module that umqtt.simple looks its names up in."""
 
-    def __init__(self, deadline, tls=None, server=None):
-        self._arguments = deadline, tls, server
+    def __init__(self, deadline, tls=None, server=None, enter=None):
+        self._arguments = deadline, tls, server, enter
         self.last = None
 
     def socket(self, *_):
@@ -108,6 +116,6 @@ class PatientSockets:
         self.last = PatientSocket(*self._arguments)
         return self.last
 
-    def getaddrinfo(self, host, port, *_):
-        """Resolve a name. It has no timeout on the ESP32: the watchdog is behind it."""
-        return socket.getaddrinfo(host, port)
+    def getaddrinfo(self, address, port, *_):
+        """Return what connects to an address; names are resolved elsewhere, with a deadline."""
+        return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", (address, port))]

@@ -11,21 +11,34 @@ from derb.links import LinkError
 _RAREST = const(64)  # wakes
 
 
-def ways_out(config, node, nvs, detours, failures):
+class Means:
+    """What a link may use: `remembered` of the last connection, `enter(phase)` to note where it is, `now_s()`."""
+
+    def __init__(self, config, node, key, nvs, remembered, enter, now_s):
+        self.config = config
+        self.node = node
+        self.key = key
+        self.nvs = nvs
+        self.remembered = remembered
+        self.enter = enter
+        self.now_s = now_s
+
+
+def ways_out(means, detours, failures):
     """Return the link that `config.link` names; `detours` is what the last one's `detours` was, `failures` wakes in a row."""
-    names = config.link.split("+")
-    makers = [_MAKERS[name] for name in names]
-    return Ways([lambda make=make: make(config, node, nvs) for make in makers], detours, failures)
+    makers = [_MAKERS[name] for name in means.config.link.split("+")]
+    return Ways([lambda make=make: make(means) for make in makers], detours, failures)
 
 
-def _mqtt(config, node, nvs):
+def _mqtt(means):
     from derb.links.mqtt import MqttLink
     from derb.links.wifi import Wifi
 
-    return MqttLink(Wifi(config.ssid, config.psk), node, config)
+    config = means.config
+    return MqttLink(Wifi(config.ssid, config.psk, means.remembered), means)
 
 
-def _espnow(config, node, nvs):
+def _espnow(means):
     import os
 
     import espnow
@@ -33,7 +46,7 @@ def _espnow(config, node, nvs):
 
     from derb.links.espnow import EspNowLink
 
-    return EspNowLink(network.WLAN(network.STA_IF), espnow.ESPNow(), Hint(nvs), os.urandom)
+    return EspNowLink(network.WLAN(network.STA_IF), espnow.ESPNow(), Hint(means.nvs), os.urandom)
 
 
 _MAKERS = {"wifi": _mqtt, "espnow": _espnow}

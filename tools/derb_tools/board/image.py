@@ -15,7 +15,7 @@ BLOCK_BYTES = 4096
 BLOCKS = 512
 
 _SUFFIXES = (".py", ".mpy")
-_NOT_ON_THE_BOARD = ("manifest.py",)
+_NOT_ON_THE_BOARD = ("manifest.py", "_boot.py")
 
 _lock = threading.Lock()
 _made: dict[str, bytes] = {}

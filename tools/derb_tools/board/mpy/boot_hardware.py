@@ -10,6 +10,7 @@ import dev_uart_ranger
 import recording
 import sim_adc
 import sim_console
+import sim_datagram
 import sim_esp32
 import sim_espnow
 import sim_hosts
@@ -65,6 +66,7 @@ def build(wake):
     sim_network.setup(clock, wake["site"], node_id)
     sim_hosts.setup(clock, wake["hosts"], wake["faults"], wake["network_speed"])
     sim_socket.setup(clock)
+    sim_datagram.setup(clock)
     sim_select.setup(clock)
     sim_espnow.setup(clock, node_id, wake["air_port"], wake["faults"])
     sim_esp32.setup(pins, _wire(wake["wiring"], pins, clock))

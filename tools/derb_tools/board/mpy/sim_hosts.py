@@ -55,6 +55,13 @@ def resolve(host):
     return _names[host]
 
 
+def answer(host):
+    """How a name server answers just now: an address, "" for no such name, None for not at all."""
+    if _faults["dns"] == "stall" or not sim_network.online():
+        return None
+    return "" if _faults["dns"] == "fail" else _names.get(host, "")
+
+
 def connect(real, address):
     """Connect a socket of the laptop to what an address stands for; False when nobody ever answers."""
     if not sim_network.connected():

@@ -1,9 +1,12 @@
 """`select` over the simulated sockets, on the board's clock: a dead network costs no real time."""
 
 import select as _real
+import sys
 
 import sim_console
+import sim_datagram
 import sim_hosts
+import sim_uart
 
 POLLIN = 1
 POLLOUT = 4
@@ -30,6 +33,9 @@ class poll:
         if isinstance(stream, sim_console.Console):
             self._console = True
             stream = stream.real
+        elif stream is sys.stdin:
+            # The laptop's own carries the supervisor's order: the board's console is UART 0.
+            stream = sim_uart.console
         self._real.register(stream, eventmask)
 
     def unregister(self, stream):
@@ -51,7 +57,10 @@ class poll:
         return iter(self.poll(timeout))
 
     def _wait(self, left_us):
-        if self._console:
+        packet_us = sim_datagram.next_us()
+        if packet_us is not None and (left_us is None or packet_us < left_us):
+            _clock.stall(packet_us)
+        elif self._console:
             ms = _REAL_SLICE_MS if left_us is None else min(left_us // 1000 + 1, _REAL_SLICE_MS)
             self._real.poll(ms)
         elif sim_hosts.stalled():

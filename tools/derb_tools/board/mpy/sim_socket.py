@@ -9,6 +9,7 @@ import io
 import select as _real_select
 import socket as _real
 
+import sim_datagram
 import sim_hosts
 import simctl
 
@@ -39,10 +40,14 @@ def getaddrinfo(host, port, af=AF_INET, type=SOCK_STREAM, proto=0, flags=0):
     return [(AF_INET, type or SOCK_STREAM, 0, "", (sim_hosts.resolve(host), port))]
 
 
-class socket(io.IOBase):
-    def __init__(self, af=AF_INET, type=SOCK_STREAM, proto=0):
-        if af != AF_INET or type != SOCK_STREAM:
-            simctl.violation("only TCP over IPv4 is simulated")
+def socket(af=AF_INET, type=SOCK_STREAM, proto=0):
+    if af != AF_INET:
+        simctl.violation("only IPv4 is simulated")
+    return sim_datagram.Datagrams() if type == SOCK_DGRAM else _Stream()
+
+
+class _Stream(io.IOBase):
+    def __init__(self):
         self.real = _real.socket()
         self.connected = False
         self._failed = 0

@@ -1,8 +1,13 @@
 """`machine.UART` of the ESP32 port: written to the supervisor, read from what it has prepared."""
 
+import io
+
 import dev_uart_ranger
 import sim_pin
 import simctl
+
+_STREAM_POLL = 3
+_POLL_RD = 1
 
 _waiting = {}
 _wired = {}  # gpio that receives: device
@@ -101,3 +106,15 @@ class UART:
 
     def deinit(self):
         pass
+
+
+class _Console(io.IOBase):
+    """What `sys.stdin` is on the board, as far as somebody waits for it."""
+
+    def ioctl(self, op, argument):
+        if op != _STREAM_POLL:
+            return -1
+        return argument & _POLL_RD if _waiting.get(0) else 0
+
+
+console = _Console()

@@ -1,0 +1,49 @@
+"""What one wake hands to the next: times, counts, and what each part of the node wants to find again."""
+
+import struct
+
+from micropython import const
+
+from derb.links import remembered
+from derb.vitals import SIZE as VITALS_SIZE
+from derb.vitals import Vitals
+
+# Of each number: its format and its limit.
+_NAMES = (
+    "unix_at_zero",
+    "saved_s",  # when this was saved
+    "next_sense",
+    "next_send",
+    "next_health",
+    "awake_ms",  # of the last wake
+    "flash_writes",
+    "shed_told",
+    "failures",  # wakes in a row that got no receipt
+    "rssi_dbm",  # of the last connection, or 0
+    "detours",  # wakes in a row that went another way than the first
+    "outbox_size",
+)
+_FORMAT = "<IIIIIIIIBbBH"
+_SIZE = const(37)
+
+
+class Kept:
+    """Every number as an attribute; `vitals`, and the bytes `outbox`, `way` and `sensing`."""
+
+    def __init__(self, record):
+        """`record`: what `dumps` returned, or None for a first wake."""
+        record = record or bytes(VITALS_SIZE + _SIZE)
+        self.vitals = Vitals(record[:VITALS_SIZE])
+        at = VITALS_SIZE + _SIZE
+        for name, value in zip(_NAMES, struct.unpack(_FORMAT, record[VITALS_SIZE:at])):
+            setattr(self, name, value)
+        end = at + self.outbox_size
+        self.outbox = record[at:end]
+        self.way = record[end : end + remembered.SIZE]
+        self.sensing = record[end + remembered.SIZE :]
+
+    def dumps(self):
+        """Return what must be remembered in sleep."""
+        self.outbox_size = len(self.outbox)
+        numbers = struct.pack(_FORMAT, *[getattr(self, name) for name in _NAMES])
+        return self.vitals.dumps() + numbers + self.outbox + self.way + self.sensing

@@ -1,0 +1,103 @@
+"""Every way into a wake and out of it: whatever happens in between, the board ends asleep.
+
+One code, two ways in: `main.py` of a stock image, and the frozen `_boot.py` of a custom one, which comes before any file
+system is mounted.
+"""
+
+import gc
+import os
+import sys
+
+import esp32
+import machine
+import micropython
+from micropython import const
+
+from derb.crumbs import OTHER_SLOT, Crumbs
+from derb.deadline import Deadline
+from derb.memory import Memory
+from derb.storage import Storage
+
+_UNKNOWN_REST_MS = const(300000)  # the note itself could not be had
+_LONGEST_REST_MS = const(21600000)
+_STARTS_BORNE = const(2)  # cold starts in a row without a sleep, after which power is taken to be failing
+
+
+def run(mounted=True):
+    """Run one wake and sleep, whatever happens. Returns only to let a technician in."""
+    sleep_ms = _UNKNOWN_REST_MS
+    crumbs = None
+    try:
+        memory = Memory(machine.RTC())
+        crumbs = Crumbs(memory)
+        sleep_ms = _wake(memory, crumbs, Storage(mounted))
+        if sleep_ms is None:
+            return
+    except BaseException as e:
+        # Nobody is there to see a prompt: an awake node empties its battery in days.
+        gc.collect()
+        if crumbs:
+            crumbs.caught(e)
+            sleep_ms = crumbs.rest_ms(_chance())
+            _leave_slot(crumbs)
+        sys.print_exception(e)
+    machine.deepsleep(sleep_ms)
+
+
+def _wake(memory, crumbs, storage):
+    nvs = esp32.NVS("derb")
+    from derb import door
+
+    if door.opened(nvs, Deadline):
+        crumbs.rest()
+        storage.try_ready()
+        return None
+    micropython.kbd_intr(-1)  # from here on a byte on the console is nobody's wish
+    starts = _count_start(nvs) if crumbs.cold else 0
+    if crumbs.died or starts > _STARTS_BORNE:
+        # What killed the last wake, a brownout perhaps, is not met again at once.
+        crumbs.rest()
+        _leave_slot(crumbs)
+        print("derb rest", crumbs.failed_in, crumbs.failures, starts)
+        return min(_LONGEST_REST_MS, crumbs.rest_ms(_chance()) << min(starts, 9))
+    from derb.node import Node
+
+    node = Node(memory, crumbs, storage, nvs)
+    sleep_ms = node.wake()
+    if starts:
+        nvs.set_i32("starts", 0)
+        nvs.commit()
+    crumbs.leave()
+    if node.reboot:
+        machine.reset()
+    return sleep_ms
+
+
+def _leave_slot(crumbs):
+    # The copy of the application that fails in every safe mode gives way to the one before it, which begins anew.
+    if crumbs.level < OTHER_SLOT:
+        return
+    try:
+        import slots
+
+        nvs = esp32.NVS("derb")
+        if slots.load(nvs)[0]:
+            slots.fall_back(nvs)
+            crumbs.begin_anew()
+    except (ImportError, OSError) as e:
+        print("derb slot", e)  # it goes on as it is
+
+
+def _count_start(nvs):
+    # Without RTC memory only flash can tell that this is the tenth start in a minute.
+    try:
+        starts = nvs.get_i32("starts") + 1
+    except OSError:
+        starts = 1  # the first ever
+    nvs.set_i32("starts", starts)
+    nvs.commit()
+    return starts
+
+
+def _chance():
+    return int.from_bytes(os.urandom(2), "little")
