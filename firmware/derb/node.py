@@ -170,7 +170,11 @@ class Node:
         )
         if self.upkeep:
             pairs += self.upkeep.fields()
-        pairs += [(11, VERSION), (14, self._fault())] + health.of_vitals(kept.vitals) + health.of_crumbs(self.crumbs)
+        pairs += (
+            [(11, VERSION), (14, self._fault())]
+            + health.of_vitals(kept.vitals)
+            + health.of_crumbs(self.crumbs)
+        )
         return [(frame.HEALTH, health.payload(pairs), urgent)]
 
     def _told_at_once(self):

@@ -178,7 +178,7 @@ def test_a_lid_that_is_left_open_is_no_fall_and_keeps_nobody_awake(tmp_path: Pat
     assert all_alarms(results) == []
     assert sum(result.cause == "ext0" for result in results) == 1
     assert len(results) < 25
-    assert all_levels(results)[1:] == [8191] * 4
+    assert all_levels(results)[2:] == [8191] * 4  # the second comes early: nodes do not go in step
 
 
 def test_a_container_on_a_slope_is_upright_as_it_stands(tmp_path: Path) -> None:
