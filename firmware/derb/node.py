@@ -179,7 +179,7 @@ class Node:
 
     def _told_at_once(self):
         """Return the pairs of a health reading whose change is told at once: a person may wait for it."""
-        pairs = [(11, VERSION), (14, self._fault())]
+        pairs = [(11, VERSION), (14, self._fault()), (30, self.crumbs.level)]
         if self.upkeep:
             pairs += [pair for pair in self.upkeep.fields() if pair[0] != _KB_LEFT]
         return pairs

@@ -13,7 +13,7 @@ import machine
 import micropython
 from micropython import const
 
-from derb.crumbs import OTHER_SLOT, Crumbs
+from derb.crumbs import LOAD, OTHER_SLOT, Crumbs
 from derb.deadline import Deadline
 from derb.memory import Memory
 from derb.storage import Storage
@@ -60,6 +60,7 @@ def _wake(memory, crumbs, storage):
         _leave_slot(crumbs)
         print("derb rest", crumbs.failed_in, crumbs.failures, starts)
         return min(_LONGEST_REST_MS, crumbs.rest_ms(_chance()) << min(starts, 9))
+    crumbs.enter(LOAD)
     from derb.node import Node
 
     node = Node(memory, crumbs, storage, nvs)
