@@ -10,6 +10,7 @@ from micropython import const
 from derb import VERSION, frame
 from derb import config as configuration
 from derb import crumbs as step
+from derb.backoff import backoff_s
 from derb.boots import take_boot
 from derb.clock import Clock, seconds
 from derb.deadline import Deadline
@@ -20,7 +21,6 @@ from derb.vitals import news
 
 _WATCHDOG_MARGIN_MS = const(15000)
 _LEAST_SLEEP_MS = const(1000)
-_FIRST_BACKOFF_S = const(60)
 _HOLD_IN_OUTAGE = const(6)
 _KB_LEFT = const(29)  # changes at every wake of an update
 
@@ -312,15 +312,6 @@ class Node:
     def feed(self):
         """Feed the watchdog; only from loops that have a deadline."""
         self.watchdog.feed()
-
-
-def backoff_s(failures, most_s, chance):
-    """Return how long to wait after so many failures in a row; `chance` is 0 to 65,535.
-
-    Doubling, with chance over the upper half: nodes that lost the same broker do not come back together.
-    """
-    longest = min(most_s, _FIRST_BACKOFF_S << min(failures - 1, 12))
-    return longest // 2 + chance * (longest // 2 + 1) // 65536
 
 
 def blob(nvs, name, longest):
