@@ -10,7 +10,7 @@ from typing import Any
 
 from derb_gateway.broker import BrokerProcess
 from derb_gateway.clock import Clock
-from derb_gateway.config import BrokerSettings, Config, FileSinkSettings, SinkSettings
+from derb_gateway.config import BrokerSettings, Config, SinkSettings
 from derb_gateway.errors import GatewayError
 from derb_gateway.intake import Intake, Limits
 from derb_gateway.mqtt_intake import MqttIntake
@@ -19,10 +19,8 @@ from derb_gateway.progress import Progress
 from derb_gateway.registry import load_registry
 from derb_gateway.relay_intake import RelayIntake
 from derb_gateway.releases import Releases, releases_path
-from derb_gateway.sinks.base import Sink
-from derb_gateway.sinks.file_sink import FileSink
 from derb_gateway.sinks.forwarder import Forwarder
-from derb_gateway.sinks.mqtt_sink import MqttSink
+from derb_gateway.sinks.kinds import SinkSurroundings, make_sink
 from derb_gateway.store import Store
 from derb_gateway.writer import Writer
 
@@ -136,7 +134,9 @@ class Server:
     def _forwarder(self, settings: SinkSettings) -> Forwarder:
         return Forwarder(
             settings.name,
-            self._sink(settings),
+            make_sink(
+                settings, SinkSurroundings(self.config.site, self.config.store.path, lambda: self.registry)
+            ),
             settings,
             (settings.retry_base_s, settings.retry_max_s),
             path=self.config.store.path,
@@ -144,13 +144,6 @@ class Server:
             progress=self.progress,
             registry=lambda: self.registry,
         )
-
-    def _sink(self, settings: SinkSettings) -> Sink:
-        if isinstance(settings, FileSinkSettings):
-            return FileSink(
-                settings.directory, rotate_bytes=settings.rotate_bytes, keep_files=settings.keep_files
-            )
-        return MqttSink(settings, self.config.site)
 
     async def _housekeeping(self) -> None:
         """Prune what is forwarded, now and then."""

@@ -10,12 +10,12 @@ from derb_gateway import schema
 from derb_gateway.broker import BrokerProcess, choose_engine, port_fault
 from derb_gateway.broker_check import queue_limit, window
 from derb_gateway.clock import Clock
-from derb_gateway.config import BrokerSettings, Config, Connection
+from derb_gateway.config import BrokerSettings, Config, FileSinkSettings
 from derb_gateway.errors import BrokerError, BrokerMissing, ConfigError, StoreInUse, StoreLocked
 from derb_gateway.findings import Finding, Verdict, file_fault, folder_fault, ground
 from derb_gateway.registry import Registry, load_registry
 from derb_gateway.relay_check import check_relays
-from derb_gateway.sink_check import check_sinks, login_fault
+from derb_gateway.sink_check import check_sinks, login_fault, secret_files_of
 
 _DISK_BAD_BYTES = 100_000_000
 _DISK_POOR_BYTES = 1_000_000_000
@@ -65,10 +65,10 @@ def check_secrets(config: Config) -> Iterator[Finding]:
 
 def secret_files(config: Config) -> Iterator[Path]:
     """The files with keys or passwords that are there and may be read."""
-    connections = [config.broker, *(sink for sink in config.sink if isinstance(sink, Connection))]
-    tls = [connection.tls.key_file for connection in connections if connection.tls is not None]
-    for path in (config.registry, *(connection.password_file for connection in connections), *tls):
-        if path is not None and file_fault(path) is None:
+    sinks = [sink for sink in config.sink if not isinstance(sink, FileSinkSettings)]
+    secret = [path for each in (config.broker, *sinks) for path in secret_files_of(each)]
+    for path in (config.registry, *secret):
+        if file_fault(path) is None:
             yield path
 
 

@@ -1,56 +1,17 @@
 """The gateway's configuration: one TOML file, strict, all mistakes at once."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
+from derb_gateway.connection import Connection as Connection
+from derb_gateway.connection import Name
 from derb_gateway.registry import NodeId
+from derb_gateway.sink_settings import FileSinkSettings as FileSinkSettings
+from derb_gateway.sink_settings import MqttSinkSettings as MqttSinkSettings
+from derb_gateway.sink_settings import SinkSettings as SinkSettings
 from derb_gateway.toml_model import Settings, TomlPath, load_toml
-
-Port = Annotated[int, Field(ge=1, le=65535)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
-
-
-class Tls(Settings):
-    """TLS towards a broker: its authority, and our certificate where it wants one."""
-
-    ca_file: TomlPath | None = None
-    cert_file: TomlPath | None = None
-    key_file: TomlPath | None = None
-
-
-class Connection(Settings):
-    """Where an MQTT broker is and who we are there."""
-
-    host: str = "127.0.0.1"
-    port: Port = 1883
-    protocol: Literal["5", "3.1.1"] = "5"
-    client_id: Name | None = None
-    username: str | None = None
-    password: str | None = None
-    password_file: TomlPath | None = None
-    tls: Tls | None = None
-    keepalive_s: int = Field(default=20, ge=5, le=600)
-    timeout_s: float = Field(default=10.0, gt=0)
-    retry_base_s: float = Field(default=0.5, gt=0)
-    retry_max_s: float = Field(default=30.0, gt=0)
-
-    @model_validator(mode="after")
-    def _one_password(self) -> "Connection":
-        if self.password is not None and self.password_file is not None:
-            raise ValueError("give password or password_file, not both")
-        if (self.password or self.password_file) and self.username is None:
-            raise ValueError("a password needs a username")
-        return self
-
-    def mqtt_version(self) -> int:
-        """Return the version as the wire says it: 5, or 4 for 3.1.1."""
-        return 5 if self.protocol == "5" else 4
-
-    def secret(self) -> str | None:
-        """Return the password, wherever it is kept."""
-        return self.password_file.read_text().strip() if self.password_file else self.password
 
 
 class BrokerSettings(Connection):
@@ -79,37 +40,6 @@ class StoreSettings(Settings):
     quarantine_bytes: int = Field(default=4_194_304, ge=1024)
     waiting_nodes: int = Field(default=1_000, ge=1)
     gather_ms: int = Field(default=0, ge=0, le=1000)
-
-
-class BatchSettings(Settings):
-    """When a batch leaves: full, or its first reading has waited long enough."""
-
-    batch_size: int = Field(default=200, ge=1, le=10_000)
-    batch_age_s: float = Field(default=0.5, ge=0)
-
-
-class FileSinkSettings(BatchSettings):
-    """NDJSON files that rotate."""
-
-    type: Literal["file"]
-    name: Name
-    directory: TomlPath
-    rotate_bytes: int = Field(default=16_777_216, ge=1024)
-    keep_files: int = Field(default=0, ge=0)
-    retry_base_s: float = Field(default=0.5, gt=0)
-    retry_max_s: float = Field(default=30.0, gt=0)
-
-
-class MqttSinkSettings(Connection, BatchSettings):
-    """JSON batches to an upstream broker."""
-
-    type: Literal["mqtt"]
-    name: Name
-    topic: str | None = None
-    require_subscriber: bool = True
-
-
-SinkSettings = Annotated[FileSinkSettings | MqttSinkSettings, Field(discriminator="type")]
 
 
 class RelaySettings(Settings):

@@ -6,6 +6,7 @@
     * BrokerError: the broker is away, slow or says no for now
     * RelayAway: a relay is not plugged in, is silent, or is another one
     * SinkRetry: an upstream did not take a batch
+    * SinkPartly: an upstream took a batch but for some of its readings
   * QuarantineError: this one will never be right; keep it, count it, go on
     * FrameError (in `frame`): a message that is not a good frame
     * RelayMessageError (in `relay_messages`): an intact frame that makes no sense
@@ -16,6 +17,8 @@
     * StoreLocked: the store may not be opened
       * StoreInUse: another gateway has it
 """
+
+from collections.abc import Mapping
 
 
 class GatewayError(Exception):
@@ -51,7 +54,25 @@ class RelayAway(RetryError):
 
 
 class SinkRetry(RetryError):
-    """An upstream did not take a batch this time."""
+    """An upstream did not take a batch this time.
+
+    `overloaded`: it asks for a slower pace; `after_s`: it does not want to be asked before that, None if it did not say.
+    """
+
+    def __init__(self, why: str, *, overloaded: bool = False, after_s: float | None = None) -> None:
+        super().__init__(why)
+        self.overloaded = overloaded
+        self.after_s = after_s
+
+
+class SinkPartly(RetryError):
+    """An upstream has a batch but for some readings, each named by its place in the batch, with the upstream's reason."""
+
+    def __init__(self, refused: Mapping[int, str], again: Mapping[int, str]) -> None:
+        """`refused`: never to be taken; `again`: perhaps next time."""
+        super().__init__(next(iter([*again.values(), *refused.values()]), "it took a part"))
+        self.refused = dict(refused)
+        self.again = dict(again)
 
 
 class SinkRefused(QuarantineError):

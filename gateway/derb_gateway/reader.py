@@ -8,6 +8,7 @@ from pathlib import Path
 from derb_gateway.errors import StoreError
 from derb_gateway.store import StoredReading
 
+_ENDLESS = (1 << 63) - 1
 _COLUMNS = ", ".join(StoredReading._fields)
 
 
@@ -28,8 +29,18 @@ def read_only(path: Path) -> Iterator[sqlite3.Connection]:
         connection.close()
 
 
-def readings_after(path: Path, after_id: int, at_most: int) -> list[StoredReading]:
-    """Return committed readings in the order in which they came; StoreError."""
-    query = f"SELECT {_COLUMNS} FROM reading WHERE id > ? ORDER BY id LIMIT ?"  # noqa: S608 - names of ours
+def readings_after(
+    path: Path, after_id: int, at_most: int, upto_id: int | None = None
+) -> list[StoredReading]:
+    """Return committed readings in the order in which they came, up to an id if one is given; StoreError."""
+    query = f"SELECT {_COLUMNS} FROM reading WHERE id > ? AND id <= ? ORDER BY id LIMIT ?"  # noqa: S608 - names of ours
     with read_only(path) as connection:
-        return [StoredReading(*row) for row in connection.execute(query, (after_id, at_most))]
+        found = connection.execute(query, (after_id, _ENDLESS if upto_id is None else upto_id, at_most))
+        return [StoredReading(*row) for row in found]
+
+
+def next_id(path: Path, after_id: int) -> int | None:
+    """Return the id of the first reading after an id, None if there is none: ids have holes; StoreError."""
+    with read_only(path) as connection:
+        (found,) = connection.execute("SELECT min(id) FROM reading WHERE id > ?", (after_id,)).fetchone()
+        return None if found is None else int(found)

@@ -5,10 +5,18 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from derb_gateway.broker import reachable
-from derb_gateway.config import Connection, FileSinkSettings, MqttSinkSettings, SinkSettings
+from derb_gateway.connection import Connection
 from derb_gateway.errors import BrokerError, BrokerRefused
 from derb_gateway.findings import Finding, Verdict, file_fault, folder_fault
 from derb_gateway.mqtt_link import SessionWish, connect
+from derb_gateway.sink_settings import (
+    FileSinkSettings,
+    MqttSinkSettings,
+    NatsSinkSettings,
+    SinkSettings,
+    Upstream,
+)
+from derb_gateway.upstream_check import check_http, check_nats
 
 
 async def check_sinks(sinks: list[SinkSettings]) -> AsyncIterator[Finding]:
@@ -16,20 +24,34 @@ async def check_sinks(sinks: list[SinkSettings]) -> AsyncIterator[Finding]:
     if not sinks:
         yield Finding(Verdict.WARN, "sink", "there is none, so readings go nowhere: add a [[sink]]")
     for sink in sinks:
-        what = f"sink {sink.name}"
-        if isinstance(sink, FileSinkSettings):
-            yield _file(what, sink.directory)
-        elif (fault := login_fault(sink)) is not None:
-            yield Finding(Verdict.BAD, what, fault)
-        else:
-            yield await _mqtt(what, sink)
+        yield await _check(f"sink {sink.name}", sink)
 
 
-def login_fault(connection: Connection) -> str | None:
+async def _check(what: str, sink: SinkSettings) -> Finding:
+    if isinstance(sink, FileSinkSettings):
+        return _file(what, sink.directory)
+    if (fault := login_fault(sink)) is not None:
+        return Finding(Verdict.BAD, what, fault)
+    if isinstance(sink, MqttSinkSettings):
+        return await _mqtt(what, sink)
+    return (
+        await check_nats(what, sink) if isinstance(sink, NatsSinkSettings) else await check_http(what, sink)
+    )
+
+
+def login_fault(connection: Connection | Upstream | NatsSinkSettings) -> str | None:
     """Return which file of a login or of TLS cannot be read; None if all can."""
     tls = connection.tls
-    files = [connection.password_file, *((tls.ca_file, tls.cert_file, tls.key_file) if tls else ())]
+    files = [*secret_files_of(connection), *((tls.ca_file, tls.cert_file) if tls else ())]
     return next((fault for path in files if path is not None and (fault := file_fault(path))), None)
+
+
+def secret_files_of(connection: Connection | Upstream | NatsSinkSettings) -> list[Path]:
+    """Return the files of a login that are nobody else's to read."""
+    files = [connection.password_file, connection.tls.key_file if connection.tls else None]
+    files.append(getattr(connection, "token_file", None))
+    files.append(getattr(connection, "credentials_file", None))
+    return [path for path in files if path is not None]
 
 
 def _file(what: str, folder: Path) -> Finding:

@@ -8,6 +8,8 @@ from typing import Any
 from derb_gateway.clock import iso_utc
 from derb_gateway.errors import StoreError
 from derb_gateway.reader import read_only
+from derb_gateway.sinks.lanes import live_name, read_ahead
+from derb_gateway.sinks.refused import RefusedBook, refused_path
 
 _GAPS = (
     "SELECT sum(top + 1 - held) FROM"
@@ -17,6 +19,7 @@ _GAPS = (
 # relay.<name>.<what> is what a relay says of itself; relay.<what> is counted here.
 _COUNTERS = "SELECT name, value FROM counter WHERE name NOT GLOB 'relay.*.*' ORDER BY name"
 _BEHIND = "SELECT count(*) FROM reading WHERE id > coalesce((SELECT reading FROM cursor WHERE sink = ?), 0)"
+_AHEAD = "SELECT count(*) FROM reading WHERE id > ? AND id <= ?"
 
 
 def status(path: Path, sinks: Sequence[str] | None = None) -> dict[str, Any]:
@@ -27,12 +30,13 @@ def status(path: Path, sinks: Sequence[str] | None = None) -> dict[str, Any]:
     if not path.exists():
         msg = f"no store yet at {path}: start the gateway first"
         raise StoreError(msg)
+    refused = RefusedBook(refused_path(path)).counts()
     with read_only(path) as db:
         return {
             "counters": dict(db.execute(_COUNTERS)),
             "readings_kept": _one(db, "SELECT count(*) FROM reading"),
             "readings_missing": _one(db, _GAPS),
-            "sinks": _sinks(db, sinks),
+            "sinks": _sinks(db, sinks, refused),
             "relays": _relays(db),
             "nodes": _nodes(db, "SELECT node, last_ms, frames FROM node ORDER BY node", "frames"),
             "waiting_nodes": _nodes(db, "SELECT node, last_ms, count FROM waiting ORDER BY node", "frames"),
@@ -45,10 +49,20 @@ def _one(db: sqlite3.Connection, query: str) -> int:
     return int(db.execute(query).fetchone()[0] or 0)
 
 
-def _sinks(db: sqlite3.Connection, names: Sequence[str] | None) -> dict[str, dict[str, int]]:
+def _sinks(
+    db: sqlite3.Connection, names: Sequence[str] | None, refused: dict[str, int]
+) -> dict[str, dict[str, int]]:
     if names is None:
-        names = [name for (name,) in db.execute("SELECT sink FROM cursor ORDER BY sink")]
-    return {name: {"lag": int(db.execute(_BEHIND, (name,)).fetchone()[0])} for name in names}
+        rows = db.execute("SELECT sink FROM cursor WHERE sink NOT GLOB '*/live' ORDER BY sink")
+        names = [name for (name,) in rows]
+    return {name: {"lag": _lag(db, name), "refused": refused.get(name, 0)} for name in names}
+
+
+def _lag(db: sqlite3.Connection, sink: str) -> int:
+    """Count what a sink has not had; its live lane may be ahead of its cursor."""
+    behind = int(db.execute(_BEHIND, (sink,)).fetchone()[0])
+    row = db.execute("SELECT state FROM cursor WHERE sink = ?", (live_name(sink),)).fetchone()
+    return behind - sum(int(db.execute(_AHEAD, each).fetchone()[0]) for each in read_ahead(row and row[0]))
 
 
 def _relays(db: sqlite3.Connection) -> dict[str, dict[str, Any]]:

@@ -223,6 +223,10 @@ class Store:
         """Write how far a sink has got."""
         self.db.execute("INSERT OR REPLACE INTO cursor VALUES (?, ?, ?)", (sink, reading, state))
 
+    def forget_cursor(self, sink: str) -> None:
+        """Take a cursor away."""
+        self.db.execute("DELETE FROM cursor WHERE sink = ?", (sink,))
+
     def moment(self, name: str) -> int | None:
         """Return a kept moment in Unix milliseconds."""
         row = self.db.execute("SELECT unix_ms FROM moment WHERE name = ?", (name,)).fetchone()

@@ -68,7 +68,7 @@ def test_status_is_json(tmp_path: Path) -> None:
     assert result.exit_code == 0
     seen = json.loads(result.stdout)
     assert seen["counters"]["readings_stored"] == 1
-    assert seen["sinks"] == {"archive": {"lag": 1}}
+    assert seen["sinks"] == {"archive": {"lag": 1, "refused": 0}}
 
 
 def test_check_fails_when_something_is_bad(tmp_path: Path) -> None:

@@ -7,13 +7,18 @@ import pytest
 from derb_gateway.config import (
     BrokerSettings,
     Config,
-    FileSinkSettings,
     LogSettings,
-    MqttSinkSettings,
     StoreSettings,
     load_config,
 )
 from derb_gateway.registry import Bay, Container, NodeEntry, load_registry
+from derb_gateway.sink_settings import (
+    FileSinkSettings,
+    HttpSinkSettings,
+    MqttSinkSettings,
+    NatsSinkSettings,
+    NgsiLdSinkSettings,
+)
 from derb_gateway.toml_model import Settings
 
 PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text(encoding="utf-8")
@@ -21,8 +26,11 @@ MODELS = [
     BrokerSettings,
     Config,
     FileSinkSettings,
+    HttpSinkSettings,
     LogSettings,
     MqttSinkSettings,
+    NatsSinkSettings,
+    NgsiLdSinkSettings,
     StoreSettings,
     Bay,
     Container,

@@ -5,9 +5,16 @@ import socket
 from pathlib import Path
 
 import pytest
-from derb_gateway.config import FileSinkSettings, MqttSinkSettings, SinkSettings
 from derb_gateway.findings import Finding, Verdict
 from derb_gateway.sink_check import check_sinks
+from derb_gateway.sink_settings import (
+    FileSinkSettings,
+    HttpSinkSettings,
+    MqttSinkSettings,
+    NgsiLdSinkSettings,
+    SinkSettings,
+)
+from gateway.fake_upstream import fake_upstream, http
 from gateway.kit import free_port, mosquitto
 
 
@@ -86,3 +93,41 @@ async def test_a_secret_that_is_not_there(tmp_path: Path) -> None:
     assert f"{none} cannot be read" in finding.detail
     (finding,) = await found(city(1, tls={"ca_file": none}))
     assert f"{none} cannot be read" in finding.detail
+
+
+def over_http(port: int, kind: str = "http", **more: object) -> SinkSettings:
+    values = {"name": "city", "url": f"http://127.0.0.1:{port}/in", "timeout_s": 1.0, **more}
+    model = HttpSinkSettings if kind == "http" else NgsiLdSinkSettings
+    return model.model_validate({"type": kind, **values})
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict"), [(200, "ok"), (405, "ok"), (404, "ok"), (401, "bad"), (403, "bad"), (500, "ok")]
+)
+async def test_an_upstream_over_http(status: int, verdict: str) -> None:
+    async with fake_upstream() as upstream:
+        upstream.otherwise = lambda _: http(status)
+        (finding,) = await found(over_http(upstream.port))
+    assert finding.verdict.name == verdict.upper()
+    assert [(asked.method, asked.body) for asked in upstream.asked] == [("HEAD", b"")]
+
+
+async def test_a_context_broker_and_a_place_where_there_is_none() -> None:
+    async with fake_upstream() as upstream:
+        upstream.script = [http(200, b"[]"), http(404)]
+        there, none = await found(*[over_http(upstream.port, "ngsi-ld")] * 2)
+    assert there.verdict is Verdict.OK
+    assert "no NGSI-LD broker there" in none.detail
+    assert upstream.asked[0].path == "/in/ngsi-ld/v1/entities?type=ParkingSpot&limit=1"
+
+
+async def test_nobody_is_there_over_http() -> None:
+    (finding,) = await found(over_http(free_port()))
+    assert finding.verdict is Verdict.WARN
+    assert "see url and tls" in finding.detail
+
+
+async def test_a_token_that_is_not_there(tmp_path: Path) -> None:
+    (finding,) = await found(over_http(1, token_file=tmp_path / "none"))
+    assert finding.verdict is Verdict.BAD
+    assert "none cannot be read" in finding.detail

@@ -23,7 +23,7 @@ def test_counters_sinks_nodes_and_gaps(tmp_path: Path) -> None:
         "refused.unknown_node": 1,
     }
     assert (seen["readings_kept"], seen["readings_missing"]) == (3, 3)
-    assert seen["sinks"] == {"city": {"lag": 1}}
+    assert seen["sinks"] == {"city": {"lag": 1, "refused": 0}}
     assert seen["nodes"] == {NODE: {"last_seen": "2026-11-18T11:06:40.000Z", "frames": 2}}
     assert list(seen["waiting_nodes"]) == [STRANGER]
     assert seen["quarantine"] == {"too_short": 1, "unknown_node": 1}
@@ -36,7 +36,10 @@ def test_a_sink_that_never_took_anything_is_behind_by_all(tmp_path: Path) -> Non
     disk.store.save_cursor("city", disk.store.last_id(), None)
     disk.store.save_cursor("given up", 0, None)
     disk.store.close()
-    assert status(disk.path, ["new", "city"])["sinks"] == {"new": {"lag": 3}, "city": {"lag": 0}}
+    assert status(disk.path, ["new", "city"])["sinks"] == {
+        "new": {"lag": 3, "refused": 0},
+        "city": {"lag": 0, "refused": 0},
+    }
     assert status(disk.path, [])["sinks"] == {}
 
 

@@ -26,7 +26,12 @@ WASM32 = ROOT / ".cache" / "wasm32"
 WASM32_SOURCE = ROOT / "tests" / "firmware" / "wasm32"
 
 EXTRA_OF_TARGET = {"demo": "demo", "test": "dev", "check": "dev", "bench": "dev"}
-SYSTEM_PARTS_OF_TARGET = {"demo": [], "test": ["mosquitto"], "check": [], "bench": ["mosquitto"]}
+SYSTEM_PARTS_OF_TARGET = {
+    "demo": [],
+    "test": ["mosquitto", "nats-server"],
+    "check": [],
+    "bench": ["mosquitto", "nats-server"],
+}
 
 
 class SetupError(Exception):

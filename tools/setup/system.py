@@ -8,7 +8,7 @@ import sys
 import time
 
 # What is looked for on PATH -> the Debian package that brings it.
-PACKAGE_OF_PROGRAM = {"mosquitto": "mosquitto"}
+PACKAGE_OF_PROGRAM = {"mosquitto": "mosquitto", "nats-server": "nats-server"}
 VENV_PACKAGE = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
 
 

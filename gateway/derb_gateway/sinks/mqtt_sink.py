@@ -3,10 +3,11 @@
 import json
 from contextlib import AsyncExitStack
 
-from derb_gateway.config import MqttSinkSettings
 from derb_gateway.errors import BrokerError, SinkRefused, SinkRetry
 from derb_gateway.mqtt_link import NO_SUBSCRIBER, Link, SessionWish, connect
+from derb_gateway.sink_settings import MqttSinkSettings
 from derb_gateway.sinks.base import Batch
+from derb_gateway.sinks.thingsboard import Message, introductions, telemetry
 
 _FAILED = 0x80
 _TOO_LARGE = 0x95
@@ -22,6 +23,7 @@ class MqttSink:
         self._topic = settings.topic or f"derb/{site}/readings"
         self._stack = AsyncExitStack()
         self._link: Link | None = None
+        self._introduced: set[str] = set()
 
     async def open(self, state: str | None) -> str | None:
         """Do nothing: `deliver` connects, so that a dead upstream is met in one place."""
@@ -29,24 +31,22 @@ class MqttSink:
 
     async def deliver(self, batch: Batch, state: str | None) -> str | None:
         """Publish and wait for the PUBACK. SinkRetry, SinkRefused."""
-        payload = {
-            "batch": f"{self._settings.name}:{batch.first_id}-{batch.last_id}",
-            "site": self._site,
-            "readings": batch.readings,
-        }
         try:
             link = await self._connected()
-            text = json.dumps(payload, separators=(",", ":"))
-            code = await link.publish(self._topic, text.encode(), self._settings.timeout_s)
+            for topic, payload in self._messages(batch):
+                self._judge(topic, await link.publish(topic, payload, self._settings.timeout_s))
         except BrokerError as error:
             await self.close()
             raise SinkRetry(str(error)) from error
-        self._judge(code)
+        except (SinkRetry, SinkRefused):
+            self._introduced.clear()  # perhaps it was not told of a device
+            raise
         return state
 
     async def close(self) -> None:
         """Leave the broker."""
         self._link = None
+        self._introduced.clear()
         await self._stack.aclose()
 
     async def _connected(self) -> Link:
@@ -57,7 +57,18 @@ class MqttSink:
             self._link = await self._stack.enter_async_context(connect(self._settings, client_id, wish))
         return self._link
 
-    def _judge(self, code: int) -> None:
+    def _messages(self, batch: Batch) -> list[Message]:
+        if self._settings.dialect == "thingsboard":
+            return [*introductions(batch.readings, self._introduced), telemetry(batch.readings)]
+        payload = {
+            "batch": f"{self._settings.name}:{batch.first_id}-{batch.last_id}",
+            "site": self._site,
+            "lane": batch.lane,
+            "readings": batch.readings,
+        }
+        return [(self._topic, json.dumps(payload, separators=(",", ":")).encode())]
+
+    def _judge(self, topic: str, code: int) -> None:
         """Raise unless the upstream has it; what nobody subscribes to is gone, acknowledged or not."""
         if code in _NEVER:
             msg = f"the upstream broker refuses it (reason code {code:#x})"
@@ -66,5 +77,5 @@ class MqttSink:
             msg = f"the upstream broker does not take it (reason code {code:#x})"
             raise SinkRetry(msg)
         if code == NO_SUBSCRIBER and self._settings.require_subscriber:
-            msg = f"nobody subscribes to {self._topic} upstream"
+            msg = f"nobody subscribes to {topic} upstream"
             raise SinkRetry(msg)

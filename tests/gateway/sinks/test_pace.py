@@ -1,0 +1,89 @@
+"""How fast a sink is fed: slower when it strains, faster again when it takes it well."""
+
+import math
+
+import pytest
+from derb_gateway.sinks.pace import Pace
+
+
+class Watch:
+    def __init__(self) -> None:
+        self.s = 1000.0
+
+    def __call__(self) -> float:
+        return self.s
+
+
+@pytest.fixture
+def watch() -> Watch:
+    return Watch()
+
+
+def feed(pace: Pace, watch: Watch, count: int, took_s: float = 0.1, times: int = 1) -> None:
+    for _ in range(times):
+        watch.s += took_s + pace.wait_s()
+        pace.took(count, took_s, "live")
+
+
+def test_nothing_waits_while_all_is_well(watch: Watch) -> None:
+    pace = Pace(0, 0, watch)
+    feed(pace, watch, 200, times=50)
+    assert (pace.per_s, pace.wait_s(), pace.backfill_wait_s()) == (math.inf, 0, 0)
+
+
+def test_a_bound_of_the_configuration_is_kept(watch: Watch) -> None:
+    pace = Pace(100, 0, watch)
+    start_s = watch.s
+    feed(pace, watch, 50, took_s=0.0, times=11)
+    assert watch.s - start_s == pytest.approx(5.0)
+
+
+def test_an_overloaded_upstream_is_asked_for_half_of_what_it_took(watch: Watch) -> None:
+    pace = Pace(0, 0, watch)
+    feed(pace, watch, 100, took_s=0.1, times=20)
+    pace.overloaded(None)
+    assert pace.per_s == pytest.approx(500)
+    pace.overloaded(None)
+    assert pace.per_s == pytest.approx(250)
+
+
+def test_a_pause_that_it_asks_for_is_kept_up_to_five_minutes(watch: Watch) -> None:
+    pace = Pace(0, 0, watch)
+    pace.overloaded(7.0)
+    assert pace.wait_s() == 7.0
+    pace.overloaded(1e9)
+    assert pace.wait_s() == 300.0
+
+
+def test_there_is_a_least_pace(watch: Watch) -> None:
+    pace = Pace(0, 0, watch)
+    for _ in range(100):
+        pace.overloaded(None)
+    assert pace.per_s == 1.0
+
+
+def test_it_grows_again_until_nothing_bounds_it(watch: Watch) -> None:
+    pace = Pace(0, 0, watch)
+    feed(pace, watch, 100, times=20)
+    pace.overloaded(None)
+    feed(pace, watch, 100, times=10)
+    assert 500 < pace.per_s < 1000
+    feed(pace, watch, 100, times=500)
+    assert pace.per_s == math.inf
+
+
+def test_answers_that_take_far_longer_than_usual_slow_it_down(watch: Watch) -> None:
+    pace = Pace(0, 0, watch)
+    feed(pace, watch, 100, took_s=0.5, times=20)
+    feed(pace, watch, 100, took_s=1.9)
+    assert pace.per_s == math.inf
+    feed(pace, watch, 100, took_s=5.0)
+    assert pace.per_s < 200
+
+
+def test_the_past_has_a_pace_of_its_own(watch: Watch) -> None:
+    pace = Pace(0, 50, watch)
+    pace.took(100, 0.1, "backfill")
+    assert (pace.wait_s(), pace.backfill_wait_s()) == (0, 2.0)
+    pace.took(100, 0.1, "live")
+    assert pace.backfill_wait_s() == 2.0
