@@ -117,11 +117,19 @@ class Server:
         except GatewayError as error:
             log.error("registry not taken", extra={"why": str(error)})  # noqa: TRY400 - its text says it all
         else:
+            self._admit_nodes()
             log.info("registry taken", extra={"nodes": len(self.registry.keys)})
+
+    def _admit_nodes(self) -> None:
+        try:
+            if self._broker is not None:
+                self._broker.admit(self.registry.keys)
+        except OSError as error:
+            log.error("the broker does not know the new registry", extra={"why": str(error)})  # noqa: TRY400 - likewise
 
     async def _start_broker(self) -> BrokerSettings:
         """Return how to speak to the broker that was started."""
-        self._broker = BrokerProcess(self.config.broker)
+        self._broker = BrokerProcess(self.config.broker, self.registry.keys)
         try:
             await self._broker.start()
         except GatewayError:

@@ -8,9 +8,11 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Mapping
 from importlib.util import find_spec
 
 from derb_gateway.backoff import FullJitter
+from derb_gateway.broker_access import write_access
 from derb_gateway.config import BrokerSettings
 from derb_gateway.errors import BrokerError, BrokerMissing
 from derb_gateway.mosquitto import find_mosquitto, mosquitto_conf, require_mosquitto
@@ -27,8 +29,10 @@ _LOOK_S = 0.02
 
 def choose_engine(settings: BrokerSettings) -> str:
     """Return "mosquitto" or "amqtt"; BrokerMissing if what is asked for is not on this machine."""
-    if settings.engine == "mosquitto" or (settings.engine == "auto" and find_mosquitto()):
+    if settings.psk_port is not None or settings.engine == "mosquitto":
         require_mosquitto()
+        return "mosquitto"
+    if settings.engine == "auto" and find_mosquitto():
         return "mosquitto"
     if find_spec("amqtt") is None:
         msg = "there is no broker here: `sudo apt-get install mosquitto`, or `pip install amqtt` for a trial"
@@ -36,25 +40,27 @@ def choose_engine(settings: BrokerSettings) -> str:
     return "amqtt"
 
 
-def broker_command(settings: BrokerSettings, engine: str) -> list[str]:
-    """Write what the broker needs into its folder and return its command line."""
+def broker_command(settings: BrokerSettings, engine: str, keys: Mapping[str, bytes]) -> list[str]:
+    """Write what the broker needs into its folder and return its command line; `keys` are the nodes'."""
     settings.directory.mkdir(parents=True, exist_ok=True)
     if engine == "amqtt":
         listener = f"{settings.bind}:{settings.port}"
         return [sys.executable, "-m", "derb_gateway.fallback_broker", listener, str(settings.directory)]
     conf = settings.directory / "mosquitto.conf"
-    conf.write_text(mosquitto_conf(settings))
+    write_access(settings, keys)
+    conf.write_text(mosquitto_conf(settings, rights=True))
     return [str(require_mosquitto()), "-c", str(conf)]
 
 
 class BrokerProcess:
-    """Keeps the child alive; `run` ends when it is cancelled."""
+    """Keeps the child alive; `run` ends when it is cancelled. `keys`: of the nodes that it shall know."""
 
-    def __init__(self, settings: BrokerSettings) -> None:
+    def __init__(self, settings: BrokerSettings, keys: Mapping[str, bytes] | None = None) -> None:
         self.engine = choose_engine(settings)
         only_311 = {"protocol": "3.1.1"} if self.engine == "amqtt" else {}
         self.settings = settings.model_copy(update=only_311)
         self.restarts = 0
+        self._keys = keys or {}
         self._child: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
@@ -62,7 +68,7 @@ class BrokerProcess:
         if self.engine == "amqtt":
             log.warning("no mosquitto: amqtt stands in; it loses what it acknowledged when it restarts")
         await self._port_free()
-        command = broker_command(self.settings, self.engine)
+        command = broker_command(self.settings, self.engine, self._keys)
         self._child = await asyncio.create_subprocess_exec(
             *command, stdin=asyncio.subprocess.DEVNULL, stdout=sys.stderr, preexec_fn=_die_with_parent
         )
@@ -87,6 +93,13 @@ class BrokerProcess:
                 log.error("broker does not start", extra={"why": str(error)})  # noqa: TRY400 - its text says it all
                 await self.stop()
                 await asyncio.sleep(jitter.next_s())
+
+    def admit(self, keys: Mapping[str, bytes]) -> None:
+        """Let the broker know these nodes, and no others, from now on. OSError if its folder cannot be written."""
+        self._keys = keys
+        if self.engine == "mosquitto" and self._child is not None and self._child.returncode is None:
+            write_access(self.settings, keys)
+            self._child.send_signal(signal.SIGHUP)
 
     async def stop(self) -> None:
         """End the child: politely, so that it saves its sessions; then by force."""

@@ -138,12 +138,23 @@ async def _managed_fault(settings: BrokerSettings, *, running: bool) -> str | No
         return fault
     if settings.password_list is not None and (fault := file_fault(settings.password_list)) is not None:
         return fault
-    return None if running else await port_fault(settings)
+    if running:
+        return None
+    return await port_fault(settings) or await _psk_port_fault(settings)
+
+
+async def _psk_port_fault(settings: BrokerSettings) -> str | None:
+    if settings.psk_port is None:
+        return None
+    return await port_fault(
+        settings.model_copy(update={"port": settings.psk_port, "bind": settings.psk_bind})
+    )
 
 
 def _managed(settings: BrokerSettings, registry: Registry, *, running: bool) -> Finding:
     told = f"{choose_engine(settings)} {'was' if running else 'will be'} started by the gateway"
-    if registry.keys and _only_here(settings.bind):
+    reaches = settings.bind if settings.psk_port is None else settings.psk_bind
+    if registry.keys and _only_here(reaches):
         advice = 'but only programs on this machine can reach it: set broker.bind = "0.0.0.0" for nodes'
         return Finding(Verdict.WARN, "broker", f"{told}, {advice}")
     return Finding(Verdict.OK, "broker", told)

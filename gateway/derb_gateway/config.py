@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from derb_gateway.connection import Connection as Connection
-from derb_gateway.connection import Name
+from derb_gateway.connection import Name, Port
 from derb_gateway.registry import NodeId
 from derb_gateway.sink_settings import FileSinkSettings as FileSinkSettings
 from derb_gateway.sink_settings import MqttSinkSettings as MqttSinkSettings
@@ -25,10 +25,20 @@ class BrokerSettings(Connection):
     bind: str = "127.0.0.1"
     directory: TomlPath = Path("broker")
     password_list: TomlPath | None = None
+    psk_port: Port | None = None
+    psk_bind: str = "0.0.0.0"  # noqa: S104 - it is there for nodes, and takes nobody without a key
     max_queued_messages: int = Field(default=20_000, ge=1)
     max_packet_bytes: int = Field(default=1_048_576, ge=1024)
     autosave_interval_s: int = Field(default=300, ge=1)
     autosave_on_changes: bool = False
+
+    @model_validator(mode="after")
+    def _psk_is_ours(self) -> "BrokerSettings":
+        if self.psk_port is not None and not self.manage:
+            raise ValueError("psk_port is for a broker that the gateway starts: it needs manage = true")
+        if self.psk_port == self.port:
+            raise ValueError("psk_port and port are two ports")
+        return self
 
 
 class StoreSettings(Settings):

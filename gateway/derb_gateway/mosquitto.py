@@ -3,8 +3,10 @@
 import getpass
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
+from derb_gateway.broker_access import acl_path, psk_path
 from derb_gateway.config import BrokerSettings
 from derb_gateway.errors import BrokerMissing
 
@@ -27,8 +29,8 @@ def require_mosquitto() -> Path:
     return found
 
 
-def mosquitto_conf(settings: BrokerSettings) -> str:
-    """Return a configuration for Mosquitto 2.0 and later.
+def mosquitto_conf(settings: BrokerSettings, *, rights: bool = False) -> str:
+    """Return a configuration for Mosquitto 2.0 and later; `rights`: the files of broker_access are there.
 
     Its own limits (20 unacknowledged messages, 1,000 queued, then silent loss) would throttle a gateway that
     acknowledges after the commit. It need not write at every change: what it forgets is still in the street.
@@ -54,7 +56,21 @@ def mosquitto_conf(settings: BrokerSettings) -> str:
     ]
     if settings.password_list is not None:
         lines.append(f"password_file {settings.password_list}")
+        if rights:
+            lines.append(f"acl_file {acl_path(settings)}")
+    if rights and settings.psk_port is not None:
+        lines += _psk_listener(settings)
     return "\n".join(lines) + "\n"
+
+
+def _psk_listener(settings: BrokerSettings) -> Iterator[str]:
+    """A node's identity there is its id, and its key proves it: no password, and nobody is anonymous."""
+    yield f"listener {settings.psk_port} {settings.psk_bind}"
+    yield "allow_anonymous false"
+    yield "psk_hint derb"
+    yield f"psk_file {psk_path(settings)}"
+    yield "use_identity_as_username true"
+    yield f"acl_file {acl_path(settings)}"
 
 
 def _word(yes: bool) -> str:

@@ -40,7 +40,7 @@ def test_neither(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_configuration_is_written_beside_the_broker_s_files(tmp_path: Path) -> None:
-    command = broker_command(BrokerSettings(directory=tmp_path / "b"), "mosquitto")
+    command = broker_command(BrokerSettings(directory=tmp_path / "b"), "mosquitto", {})
     assert command[1:] == ["-c", str(tmp_path / "b" / "mosquitto.conf")]
     assert "listener 1883" in (tmp_path / "b" / "mosquitto.conf").read_text()
 
