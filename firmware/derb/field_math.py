@@ -11,6 +11,10 @@ except ImportError:  # CPython
 FINE = const(6)  # averages are kept in 1/64 nT, so that slow drift is not lost in rounding
 _LARGEST_NT = const(1000000)
 _HALF_NT = const(23000)
+# 64 ln(1 + i / 16)
+_LN = (0, 4, 8, 11, 14, 17, 20, 23, 26, 29, 31, 33, 36, 38, 40, 42, 44)
+
+_LN_SMALL = (0, 0, 44, 70, 89, 103, 115, 125, 133, 141, 147, 153, 159, 164, 169, 173)
 
 
 def clip_nt(value):
@@ -70,3 +74,28 @@ def across(x, y, z, u, v, w):
     area = length(y * w - z * v, z * u - x * w, x * v - y * u)
     longer = max(length(x, y, z), length(u, v, w))
     return area // longer << shift if longer else 0
+
+
+def ln64(n):
+    """Return 64 times the natural logarithm of `n`, right to 1 or 2; of 0 and below, that of 1."""
+    twos = 0
+    while n >= 32:
+        n >>= 1
+        twos += 1
+    if n < 16:
+        return _LN_SMALL[max(n, 1)]
+    return (twos + 4) * 1420 // 32 + _LN[n - 16]
+
+
+def isqrt(n):
+    """Return the whole square root, 0 for a negative number."""
+    if n <= 0:
+        return 0
+    root = 1
+    while root * root <= n and root < 32768:
+        root <<= 1
+    while True:
+        nearer = (root + n // root) >> 1
+        if nearer >= root:
+            return root
+        root = nearer
