@@ -13,7 +13,6 @@ except ImportError:  # CPython
 
 
 from derb.field_math import FINE, across, clip_nt, length, share, toward
-from derb.unrest import Unrest
 
 # The moving average that tells movement from noise: a car needs seconds.
 _FOLLOW_MS = const(2000)
@@ -21,8 +20,6 @@ _FOLLOW_MS = const(2000)
 _TRACK_MS = const(20000)
 # Above the drift's lag, below the least standing field of real cars, 1.6 uT.
 _ACTIVE_NT = const(700)
-# The field must stand still for so long.
-_SETTLE_MS = const(3000)
 # What still moves after so long is taken for noise: the band that counts as still widens by its own width in each.
 _WIDEN_S = const(60)
 
@@ -43,8 +40,10 @@ ENDED = const(2)
 class Episodes:
     """`busy` while something moves. After ENDED: the `step` of the resting field, nT, and what else was seen of it."""
 
-    def __init__(self):
-        self.unrest = Unrest()
+    def __init__(self, place):
+        """`place.unrest.size` measures differences of fields; `place.settle_ms`: how long to wait for rest."""
+        self._place = place
+        self.unrest = place.unrest
         self.busy = False
         self.noise = _FIRST_NOISE_NT
         self.noise_fine = _FIRST_NOISE_NT << FINE
@@ -61,7 +60,6 @@ class Episodes:
         self.moves = self.peak = self.sized_peak = self.bend = 0
         self.peak_at = [0, 0, 0]
         self.quiet_ms = 0
-        self.settle_ms = _SETTLE_MS
 
     def begin(self, x, y, z):
         """Take the first sample of all."""
@@ -149,7 +147,7 @@ class Episodes:
                 anchor[1] += y
                 anchor[2] += z
                 self.anchor_n += 1
-        if self.anchor_n >= 2 and self.anchor_ms >= self.settle_ms:
+        if self.anchor_n >= 2 and self.anchor_ms >= self._place.settle_ms:
             self._settle()
             return ENDED
         return MOVING

@@ -10,7 +10,7 @@ DEBUG = None
 class Parking:
     def __init__(self, saved=None):
         self.state = FREE; self.confidence = 50
-        self._e = Episodes(); self._s = Suppositions()
+        self._s = Suppositions(); self._e = Episodes(self._s.place)
         self._started = False
         self._last = [0,0,0]; self._same_n = self._same_ms = 0
         self.lean = -60
@@ -26,12 +26,10 @@ class Parking:
             r = self._e.take(dt_ms, x, y, z)
             if r == ENDED:
                 self._s.weigh(self._e, self._e.quiet_ms)
-                self._e.settle_ms = 3000 + min(10000, max(0, self._s.bustle - 768) * 3)
                 if DEBUG: DEBUG(self)
-                if self._s.was_else: self._e.unrest.learn(*self._e.step, min(self._s.bustle >> 8, 99))
+                self.lean = self._s.lean()
             elif r == 0 and self._e.rest_ms < 25000:
-                self._s.settle(self._e.step)
-        self.lean = self._s.lean(0)
+                self._s.refine(*self._e.step)
         self.state = OCCUPIED if self.lean > 0 else FREE
         if self._same_n >= _STUCK_SAMPLES and self._same_ms >= (_BLIND_MS if saturated else _STUCK_MS):
             self.state = UNKNOWN

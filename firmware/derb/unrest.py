@@ -5,6 +5,8 @@ learnt as a matrix of second moments, and differences of fields are then measure
 direction counts for little, what lies across counts in full.
 """
 
+import struct
+
 try:
     from micropython import const
 except ImportError:  # CPython
@@ -72,3 +74,12 @@ class Unrest:
         v = (y - lower[1] * u // _FLOOR) * _FLOOR // lower[3]
         w = (z - (lower[2] * u + lower[4] * v) // _FLOOR) * _FLOOR // lower[5]
         return length(u, v, w)
+
+    def pack_into(self, record, offset):
+        """Write 24 bytes."""
+        struct.pack_into("<6i", record, offset, *self.m)
+
+    def unpack_from(self, record, offset):
+        """The inverse of `pack_into`."""
+        self.m[:] = struct.unpack_from("<6i", record, offset)
+        self.factor()
