@@ -4,6 +4,8 @@ The field of an empty bay wanders with temperature by as much as a car changes i
 is followed, whether a car stands there or not, and only what moves becomes an episode.
 """
 
+import struct
+
 try:
     from micropython import const
 except ImportError:  # CPython
@@ -36,6 +38,9 @@ QUIET = const(0)
 MOVING = const(1)
 ENDED = const(2)
 
+_FORM = "<B3i3i3iBIiBIIIBiii3i"
+SIZE = 84
+
 
 class Episodes:
     """`busy` while something moves. After ENDED: the `step` of the resting field, nT, and what else was seen of it."""
@@ -67,6 +72,13 @@ class Episodes:
             average[0] = x << FINE
             average[1] = y << FINE
             average[2] = z << FINE
+
+    def reopen(self, x, y, z):
+        """Power was lost: what lies between the resting field known and this sample is one episode that nobody saw."""
+        self.rest_ms = 0
+        self.fast[0], self.fast[1], self.fast[2] = x << FINE, y << FINE, z << FINE
+        self._open(x, y, z)
+        self.sparse_ms = _LONGEST_MS
 
     def take(self, dt_ms, x, y, z):
         """Take a sample; return QUIET, MOVING or, when the field has come to rest, ENDED."""
@@ -178,3 +190,22 @@ class Episodes:
         self.rest_n = min(n, 20)
         self.quiet_ms = self.rest_ms
         self.rest_ms = 0
+
+    def pack_into(self, record, offset):
+        """Write SIZE bytes."""
+        struct.pack_into(
+            _FORM, record, offset, self.busy, *self.rest, *self.fast, *self.anchor, self.anchor_n, self.anchor_ms,
+            self.noise_fine, self.rest_n, self.rest_ms, self.lasted_ms, self.sparse_ms, self.moves, self.peak,
+            self.sized_peak, self.bend, *self.peak_at,
+        )  # fmt: skip
+
+    def unpack_from(self, record, offset):
+        """The inverse of `pack_into`."""
+        fields = struct.unpack_from(_FORM, record, offset)
+        self.busy = bool(fields[0])
+        self.rest[:], self.fast[:], self.anchor[:] = fields[1:4], fields[4:7], fields[7:10]
+        self.anchor_n, self.anchor_ms, self.noise_fine, self.rest_n = fields[10:14]
+        self.rest_ms, self.lasted_ms, self.sparse_ms, self.moves = fields[14:18]
+        self.peak, self.sized_peak, self.bend = fields[18:21]
+        self.peak_at[:] = fields[21:24]
+        self.noise = self.noise_fine >> FINE

@@ -30,7 +30,7 @@ _RARE_STRAIGHT = const(220)
 _HOUR_MS = const(3600000)
 _OWN_PACE = const(3)
 _ONE = const(256)
-_MOST_PACE = const(60000)
+_MOST_PACE = const(16000)
 # How iron that rolls over the chip moves the field: about, and not in one go.
 _MANNER = (-104, 4, 54, 100)
 _BENT = const(70)
@@ -50,6 +50,9 @@ _SWAPS = const(256)
 _SHIFTS_SOON = const(64)
 _SHIFTS = const(314)
 _VANISHES = const(200)
+_GAP_MS = const(90000)
+_GAP_BLUR_NT = const(700)
+_GAP_DOUBT = const(64)
 _OVER = const(600)
 _OVER_MOST = const(200)
 _FORM = "<hHHBB"
@@ -86,6 +89,9 @@ class Place:
 
     def look_at(self, episode):
         """Weigh an episode, whatever stands in the bay."""
+        if episode.sparse_ms >= _GAP_MS:
+            self._look_across(episode)
+            return
         x, y, z = episode.step
         noise = episode.noise
         self.step = step = length(x, y, z)
@@ -111,6 +117,19 @@ class Place:
         rare = ln_spread(step, _RARE_NT) - (_RARE_STRAIGHT if straight else _RARE)
         self.ln_else = max(likely, rare) + self.ln_peak
         self.ln_own = ln_own(step, self.peak, self._seen) - self._doubt
+
+    def _look_across(self, episode):
+        # Nobody looked for a while: anything may have come, gone and drifted.
+        x, y, z = episode.step
+        self.step = step = length(x, y, z)
+        self.sized = self.unrest.size(x, y, z)
+        self.peak = max(1, episode.peak)
+        self.blur = _GAP_BLUR_NT
+        self._seen = False
+        self._doubt = _GAP_DOUBT
+        self.ln_peak = self.over = 0
+        self.ln_else = max(ln_spread(step, 700) - 40, ln_spread(step, 2000) - 90, ln_spread(step, 6000) - 250)
+        self.ln_own = ln_own(step, self.peak, False) - self._doubt
 
     def _judge_manner(self, episode):
         # Returns whether it was quick and straight, as a magnet that is put down.
@@ -157,6 +176,8 @@ class Place:
     def learn(self, episode, elsewhere):
         """Take to heart what an episode was: of this place, `elsewhere`, or a vehicle of this bay."""
         moves = episode.moves
+        if episode.sparse_ms >= _GAP_MS:
+            return
         if not elsewhere:
             if self.step > 3000 and moves >= 2 and episode.bend > self.peak >> 2:
                 self._bent = True

@@ -21,7 +21,7 @@ _UNIT_SHIFT = const(4)  # moments in (16 nT)^2
 _FLOOR = const(16)  # 256 nT: a place is never taken for quieter
 _FLOOR2 = const(256)
 _MOST = const(1800)  # 29 uT
-_FAR_NT = const(300000)
+_FAR_NT = const(100000)
 _CLIP_NT = const(1024)
 _RATE = const(12)  # a step counts for a twelfth
 

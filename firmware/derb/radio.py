@@ -1,0 +1,79 @@
+"""What the node's own radio says of the bay: a car over the antenna takes 10 to 15 dB (PNI PlacePod manual); fading is 4 dB an uplink."""
+
+import struct
+
+try:
+    from micropython import const
+except ImportError:  # CPython
+
+    def const(value):
+        return value
+
+
+# 1/16 dB.
+_CAR = const(192)
+_LEAST = const(6)  # uplinks before a level is believed
+_MOST_UPLINKS = const(4)  # fading is not independent for ever
+_FREE_SURE = const(-192)  # 1/64 nats
+_TAKEN_SURE = const(256)
+_MOST_FOR = const(448)
+_MOST_AGAINST = const(-160)
+_VARIANCE = const(22)  # dB^2: fading, and cars beside the bay
+_FORM = "<hhhBB"
+SIZE = 8
+
+
+class Radio:
+    """`evidence`: by how much, in 1/64 nats, the signal since the field came to rest speaks for a car over the antenna."""
+
+    def __init__(self):
+        self._free = 0  # 1/16 dBm when nothing stands there; 0 is not known yet
+        self._mean = 0
+        self._last = 0
+        self._n = 0
+        self._known = 0
+        self.evidence = 0
+
+    def begin(self):
+        """Something has moved: the signal begins anew."""
+        self._n = self._mean = self.evidence = 0
+
+    def hear(self, rssi_dbm, lean):
+        """Take the signal of the last uplink, dBm; `lean` is how much the field alone speaks for a car."""
+        if rssi_dbm == self._last:
+            return
+        self._last = rssi_dbm
+        self._n = min(self._n + 1, 255)
+        if self._n == 1:
+            return  # it may have been sent before the field came to rest
+        level = max(-2400, min(2400, rssi_dbm << 4))
+        self._mean += (level - self._mean) // min(self._n - 1, 16)
+        if self._known >= _LEAST and self._n > 2:
+            self._weigh(self._mean - self._free)
+        self._learn(level, lean)
+
+    def _weigh(self, louder):
+        # Two normal distributions, 12 dB apart: the likelihood ratio of their mean so far.
+        n = min(self._n - 1, _MOST_UPLINKS)
+        ratio = -n * (2 * louder + _CAR) * (_CAR >> 4) * 64 // (2 * _VARIANCE * 16)
+        if ratio < 0 and louder < -(_CAR >> 2):
+            ratio = 0  # a motorcycle takes little
+        self.evidence = max(_MOST_AGAINST, min(_MOST_FOR, ratio))
+
+    def _learn(self, level, lean):
+        if lean < _FREE_SURE and self.evidence <= 0:
+            self._known = min(self._known + 1, 255)
+            self._free += (level - self._free) // min(self._known, 16)
+        elif lean > _TAKEN_SURE and self.evidence >= 0 and self._known >= _LEAST:
+            self._free += (level + _CAR - self._free) // 64
+
+    def pack_into(self, record, offset):
+        """Write SIZE bytes."""
+        struct.pack_into(_FORM, record, offset, self._free, self._mean, self._last, self._n, self._known)
+
+    def unpack_from(self, record, offset):
+        """The inverse of `pack_into`."""
+        self._free, self._mean, self._last, self._n, self._known = struct.unpack_from(_FORM, record, offset)
+        self.evidence = 0
+        if self._known >= _LEAST and self._n > 2:
+            self._weigh(self._mean - self._free)
