@@ -36,6 +36,7 @@ _MANNER = (-104, 4, 54, 100)
 _BENT = const(70)
 _STRAIGHT = const(-130)
 _SUDDEN = const(256)
+_OWN_BONUS = const(0)
 _SUDDEN_MS = const(2500)
 _SPARSE_MS = const(2500)
 _STRONG_NT = const(4000)
@@ -153,7 +154,7 @@ class Place:
         if manner < 0 and self.step > _STRONG_NT and not self._bent:
             # No vehicle has shown yet how vehicles move the field here.
             manner >>= 1
-        self._doubt = -manner
+        self._doubt = -manner - _OWN_BONUS
         return straight
 
     def ln_leaves(self, x, y, z, stood_nt):

@@ -136,7 +136,7 @@ class Suppositions:
                 break
         self._n = 0
         for reading in readings:
-            if not self._join(reading, top) and self._n < _MOST:
+            if not self._join(reading) and self._n < _MOST:
                 self._put(self._n, reading, max(_FLOOR, reading[0] - top))
                 self._n += 1
         # Whatever was thought, it may all have been wrong.
@@ -149,14 +149,13 @@ class Suppositions:
             self._weight[i] -= top
         return elsewhere
 
-    def _join(self, reading, top):
+    def _join(self, reading):
         at = self._at
         for i in range(self._n):
             if self._kind[i] == reading[1] and (
                 reading[1] != OCCUPIED
                 or length(at[3 * i] - reading[2], at[3 * i + 1] - reading[3], at[3 * i + 2] - reading[4]) < _MERGE_NT
             ):
-                self._weight[i] = _ln_sum(self._weight[i], max(_FLOOR, reading[0] - top))
                 self._others[i] |= reading[5]
                 return True
         return False
