@@ -38,8 +38,8 @@ QUIET = const(0)
 MOVING = const(1)
 ENDED = const(2)
 
-_FORM = "<B3i3i3iBIiBIIIBiii3i"
-SIZE = 84
+_FORM = "<B3i3i3iBIiBIIIIBiii3i"
+SIZE = 88
 
 
 class Episodes:
@@ -61,7 +61,7 @@ class Episodes:
         self.step = [0, 0, 0]
         self.anchor = [0, 0, 0]
         self.anchor_n = self.anchor_ms = 0
-        self.lasted_ms = self.sparse_ms = 0
+        self.lasted_ms = self.sparse_ms = self.unseen_ms = 0
         self.moves = self.peak = self.sized_peak = self.bend = 0
         self.peak_at = [0, 0, 0]
         self.quiet_ms = 0
@@ -78,7 +78,7 @@ class Episodes:
         self.rest_ms = 0
         self.fast[0], self.fast[1], self.fast[2] = x << FINE, y << FINE, z << FINE
         self._open(x, y, z)
-        self.sparse_ms = _LONGEST_MS
+        self.unseen_ms = _LONGEST_MS
 
     def take(self, dt_ms, x, y, z):
         """Take a sample; return QUIET, MOVING or, when the field has come to rest, ENDED."""
@@ -127,7 +127,7 @@ class Episodes:
 
     def _open(self, x, y, z):
         self.busy = True
-        self.peak = self.sized_peak = self.bend = self.moves = self.sparse_ms = self.lasted_ms = 0
+        self.peak = self.sized_peak = self.bend = self.moves = self.sparse_ms = self.unseen_ms = self.lasted_ms = 0
         self.peak_at[0] = self.peak_at[1] = self.peak_at[2] = 0
         self._drop_anchor(x, y, z)
 
@@ -139,8 +139,11 @@ class Episodes:
         self.anchor_ms = 0
 
     def _stir(self, dt_ms, x, y, z):
+        if self.lasted_ms:
+            self.sparse_ms = max(self.sparse_ms, min(dt_ms, _LONGEST_MS))
+        elif not self.unseen_ms:
+            self.unseen_ms = min(dt_ms, _LONGEST_MS)
         self.lasted_ms = min(self.lasted_ms + dt_ms, _LONGEST_MS)
-        self.sparse_ms = max(self.sparse_ms, min(dt_ms, _LONGEST_MS))
         self._measure(x, y, z)
         anchor = self.anchor
         n = self.anchor_n
@@ -195,7 +198,8 @@ class Episodes:
         """Write SIZE bytes."""
         struct.pack_into(
             _FORM, record, offset, self.busy, *self.rest, *self.fast, *self.anchor, self.anchor_n, self.anchor_ms,
-            self.noise_fine, self.rest_n, self.rest_ms, self.lasted_ms, self.sparse_ms, self.moves, self.peak,
+            self.noise_fine, self.rest_n, self.rest_ms, self.lasted_ms, self.sparse_ms, self.unseen_ms,
+            self.moves, self.peak,
             self.sized_peak, self.bend, *self.peak_at,
         )  # fmt: skip
 
@@ -205,7 +209,7 @@ class Episodes:
         self.busy = bool(fields[0])
         self.rest[:], self.fast[:], self.anchor[:] = fields[1:4], fields[4:7], fields[7:10]
         self.anchor_n, self.anchor_ms, self.noise_fine, self.rest_n = fields[10:14]
-        self.rest_ms, self.lasted_ms, self.sparse_ms, self.moves = fields[14:18]
-        self.peak, self.sized_peak, self.bend = fields[18:21]
-        self.peak_at[:] = fields[21:24]
+        self.rest_ms, self.lasted_ms, self.sparse_ms, self.unseen_ms, self.moves = fields[14:19]
+        self.peak, self.sized_peak, self.bend = fields[19:22]
+        self.peak_at[:] = fields[22:25]
         self.noise = self.noise_fine >> FINE

@@ -54,6 +54,7 @@ _VANISHES = const(200)
 _GAP_MS = const(90000)
 _GAP_BLUR_NT = const(700)
 _GAP_DOUBT = const(64)
+_UNLIKE_MOST = const(400)
 _OVER = const(600)
 _OVER_MOST = const(200)
 _FORM = "<hHHBB"
@@ -74,7 +75,7 @@ class Place:
         self._bustle = 0
         self._wild = 0
         self._bent = False
-        self.ln_else = self.ln_own = self.ln_peak = self.over = 0
+        self.ln_else = self.ln_own = self.ln_peak = self.over = self.unlike = 0
         self.sized = self.step = self.peak = self.blur = 0
         self._doubt = 0
         self._seen = True
@@ -90,7 +91,7 @@ class Place:
 
     def look_at(self, episode):
         """Weigh an episode, whatever stands in the bay."""
-        if episode.sparse_ms >= _GAP_MS:
+        if episode.unseen_ms >= _GAP_MS and episode.moves < 2:
             self._look_across(episode)
             return
         x, y, z = episode.step
@@ -99,14 +100,14 @@ class Place:
         self.sized = sized = self.unrest.size(x, y, z)
         self.peak = max(1, episode.peak - noise)
         self.blur = 150 + noise // 2
-        self._seen = episode.moves >= 2 or episode.sparse_ms <= _SPARSE_MS
-        straight = self._judge_manner(episode)
+        dull = episode.sparse_ms > _SPARSE_MS or (episode.unseen_ms > _SPARSE_MS and not episode.moves)
+        self._seen = episode.moves >= 2 or not dull
+        straight = self._judge_manner(episode, dull)
+        bent_little = episode.bend - 2 * noise < self.peak >> 4
+        rare_own = ln64(64 + self._pace * 64 // (_OWN_PACE << 8)) - 266
         if sized > _STEP_NT:
-            rare = ln64(64 + self._pace * 64 // (_OWN_PACE << 8)) - 266
             self._pace = min(self._pace + _ONE, _MOST_PACE)
-        else:
-            rare = ln64(64 + self._pace * 64 // (_OWN_PACE << 8)) - 266
-        self._doubt += rare
+        self._doubt += rare_own
         peak = max(1, episode.sized_peak - noise)
         off = max(0, ln64(peak) - max(self._peak, ln64(sized) + 12))
         ln_peak = -off * off // (_PASS_SPREAD if step < 600 + noise // 2 else _PEAK_SPREAD)
@@ -118,6 +119,8 @@ class Place:
         rare = ln_spread(step, _RARE_NT) - (_RARE_STRAIGHT if straight else _RARE)
         self.ln_else = max(likely, rare) + self.ln_peak
         self.ln_own = ln_own(step, self.peak, self._seen) - self._doubt
+        # What moved as vehicles do, and far, is not lightly taken for something that was seen before.
+        self.unlike = 0 if straight or bent_little else max(0, min(_UNLIKE_MOST, (step - 1500) // 25))
 
     def _look_across(self, episode):
         # Nobody looked for a while: anything may have come, gone and drifted.
@@ -128,14 +131,14 @@ class Place:
         self.blur = _GAP_BLUR_NT
         self._seen = False
         self._doubt = _GAP_DOUBT
-        self.ln_peak = self.over = 0
+        self.ln_peak = self.over = self.unlike = 0
         self.ln_else = max(ln_spread(step, 700) - 40, ln_spread(step, 2000) - 90, ln_spread(step, 6000) - 250)
         self.ln_own = ln_own(step, self.peak, False) - self._doubt
 
-    def _judge_manner(self, episode):
+    def _judge_manner(self, episode, dull):
         # Returns whether it was quick and straight, as a magnet that is put down.
         self._doubt = 0
-        if episode.sparse_ms > _SPARSE_MS:
+        if dull:
             return False
         straight = False
         bend = episode.bend - 2 * episode.noise
@@ -153,7 +156,7 @@ class Place:
             manner -= _SUDDEN
         if manner < 0 and self.step > _STRONG_NT and not self._bent:
             # No vehicle has shown yet how vehicles move the field here.
-            manner >>= 1
+            manner >>= 2
         self._doubt = -manner - _OWN_BONUS
         return straight
 
@@ -177,7 +180,7 @@ class Place:
     def learn(self, episode, elsewhere):
         """Take to heart what an episode was: of this place, `elsewhere`, or a vehicle of this bay."""
         moves = episode.moves
-        if episode.sparse_ms >= _GAP_MS:
+        if episode.unseen_ms >= _GAP_MS and episode.moves < 2:
             return
         if not elsewhere:
             if self.step > 3000 and moves >= 2 and episode.bend > self.peak >> 2:

@@ -14,7 +14,7 @@ except ImportError:  # CPython
 _CAR = const(192)
 _LEAST = const(6)  # uplinks before a level is believed
 _MOST_UPLINKS = const(4)  # fading is not independent for ever
-_FREE_SURE = const(-192)  # 1/64 nats
+_FREE_SURE = const(-64)  # 1/64 nats
 _TAKEN_SURE = const(256)
 _MOST_FOR = const(448)
 _MOST_AGAINST = const(-160)

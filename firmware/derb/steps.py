@@ -45,14 +45,17 @@ class Steps:
     def pass_time(self, ms):
         self._age_ms = min(self._age_ms + ms, _LONGEST_MS)
 
-    def look_at(self, step, blur_nt, ln_peak):
-        """Ask how a step (x, y, z) suits each of those remembered; `ln_peak` how its peak suits something else than a car here."""
+    def look_at(self, step, blur_nt, ln_peak, unlike):
+        """Ask how a step (x, y, z) suits each of those remembered; `ln_peak` how its peak suits something
+        else than a car here, `unlike` what it costs that it moved as a car does.
+        """
         last = (self._next - 1) % _COUNT
         for k in range(_COUNT):
             self._single[k] = NEVER
             if self._used >> k & 1:
-                undone = _UNDONE_SOON if k == last and self._age_ms < _SOON_MS else _UNDONE
-                self._single[k] = self._suits(step, k, blur_nt, undone) + ln_peak
+                soon = k == last and self._age_ms < _SOON_MS
+                undone = _UNDONE_SOON if soon else _UNDONE + unlike
+                self._single[k] = self._suits(step, k, blur_nt, undone, _AGAIN + unlike) + ln_peak
         x = y = z = bits = 0
         for j in range(_PARTS):
             self._parts[j] = NEVER
@@ -66,18 +69,18 @@ class Steps:
                 sigma = blur_nt + 50 * (j + 1) + length(x, y, z) // 40
                 if j:
                     far = length(step[0] + x, step[1] + y, step[2] + z)
-                    self._parts[j] = ln_spread(far, sigma) - _UNDONE + ln_peak
+                    self._parts[j] = ln_spread(far, sigma) - _UNDONE - unlike + ln_peak
                 self._part_bits[j] = bits
             else:
                 bits = 0
 
-    def _suits(self, step, k, blur_nt, undone):
+    def _suits(self, step, k, blur_nt, undone, again):
         a, b, c = self._at[3 * k : 3 * k + 3]
         x, y, z = step
         sigma = blur_nt + 50 + length(a, b, c) // 40
         return max(
             ln_spread(length(x + a, y + b, z + c), sigma) - undone,
-            ln_spread(length(x - a, y - b, z - c), sigma) - _AGAIN,
+            ln_spread(length(x - a, y - b, z - c), sigma) - again,
         )
 
     def ln_known(self, others):

@@ -30,12 +30,13 @@ OCCUPIED = const(2)
 LOST = const(3)  # occupied, and the empty field is not known
 
 _MOST = const(7)
-_FLOOR = const(-640)
-_SURE = const(160)
+_FLOOR = const(-800)
+_SURE = const(100)
 _AT_ONCE = const(160)
 _SOON_MS = const(10000)
 _FIRST_LOST = const(-90)
 _MERGE_NT = const(700)
+_NEAR = const(100)
 _SHIFT = const(4)  # kept in 16 nT
 _FAR_NT = const(500000)
 _FRESH = const(4)
@@ -91,7 +92,7 @@ class Suppositions:
         place.pass_time(since_ms + episode.lasted_ms)
         self.steps.pass_time(since_ms + episode.lasted_ms)
         place.look_at(episode)
-        self.steps.look_at(episode.step, place.blur, place.ln_peak)
+        self.steps.look_at(episode.step, place.blur, place.ln_peak, place.unlike)
         readings = []
         for i in range(self._n):
             self._read(readings, i, episode.step, since_ms)
@@ -136,7 +137,7 @@ class Suppositions:
                 break
         self._n = 0
         for reading in readings:
-            if not self._join(reading) and self._n < _MOST:
+            if not self._join(reading, top) and self._n < _MOST:
                 self._put(self._n, reading, max(_FLOOR, reading[0] - top))
                 self._n += 1
         # Whatever was thought, it may all have been wrong.
@@ -149,14 +150,15 @@ class Suppositions:
             self._weight[i] -= top
         return elsewhere
 
-    def _join(self, reading):
+    def _join(self, reading, top):
         at = self._at
         for i in range(self._n):
             if self._kind[i] == reading[1] and (
                 reading[1] != OCCUPIED
                 or length(at[3 * i] - reading[2], at[3 * i + 1] - reading[3], at[3 * i + 2] - reading[4]) < _MERGE_NT
             ):
-                self._others[i] |= reading[5]
+                if self._weight[i] - (reading[0] - top) < _NEAR:
+                    self._others[i] |= reading[5]
                 return True
         return False
 
