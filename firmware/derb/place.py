@@ -34,8 +34,8 @@ _MOST_PACE = const(16000)
 # How iron that rolls over the chip moves the field: about, and not in one go.
 _MANNER = (-104, 4, 54, 100)
 _BENT = const(70)
-_STRAIGHT = const(-130)
-_SUDDEN = const(256)
+_STRAIGHT = const(-170)
+_SUDDEN = const(180)
 _OWN_BONUS = const(0)
 _SUDDEN_MS = const(2500)
 _SPARSE_MS = const(2500)
@@ -120,7 +120,7 @@ class Place:
         self.ln_else = max(likely, rare) + self.ln_peak
         self.ln_own = ln_own(step, self.peak, self._seen) - self._doubt
         # What moved as vehicles do, and far, is not lightly taken for something that was seen before.
-        self.unlike = 0 if straight or bent_little else max(0, min(_UNLIKE_MOST, (step - 1500) // 25))
+        self.unlike = 0 if bent_little and self._bent else max(0, min(_UNLIKE_MOST, (step - 1500) // 25))
 
     def _look_across(self, episode):
         # Nobody looked for a while: anything may have come, gone and drifted.
@@ -156,7 +156,7 @@ class Place:
             manner -= _SUDDEN
         if manner < 0 and self.step > _STRONG_NT and not self._bent:
             # No vehicle has shown yet how vehicles move the field here.
-            manner >>= 2
+            manner >>= 3
         self._doubt = -manner - _OWN_BONUS
         return straight
 
