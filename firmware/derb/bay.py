@@ -3,10 +3,12 @@
 from derb import frame
 from derb.deadline import Deadline
 from derb.drivers import SensorError
+from derb.keepsake import SIZE as _KEEPSAKE_SIZE
 from derb.parking import Parking
 
 _LEAST_SAMPLES = 2
 _SAMPLE_TIMEOUT_MS = 3000
+_HEAD = 9 + _KEEPSAKE_SIZE
 _WATCH_NT = 3000  # nine times the noise of a LIS3MDL, less than the change by nearly every car
 
 
@@ -16,17 +18,24 @@ class Bay:
     `watches` after `sense`: the chip will wake the board when the field changes.
     """
 
-    def __init__(self, find, config, saved, nap, rssi_dbm=None):
-        """`rssi_dbm`: signal of the last uplink, if there was one."""
+    def __init__(self, find, config, saved, nap, keepsake, rssi_dbm=None):
+        """`saved`: from `dumps()`, None after a loss of power, b"" to begin anew; `rssi_dbm`: signal of the last uplink.
+
+        `keepsake(saved)` makes the Keepsake that remembers where power does not.
+        """
         self._find = find
         self.watches = False
         self._config = config
         self._nap = nap
         self._rssi_dbm = rssi_dbm
-        sound = saved is not None and len(saved) > 9
+        sound = saved is not None and len(saved) > _HEAD
         self._last_s = int.from_bytes(saved[:4], "little") if sound else None
         self._since_s = int.from_bytes(saved[4:8], "little") if sound else None
-        self._detector = Parking(bytes(saved[9:])) if sound else Parking()
+        self._keepsake = keepsake(saved[9:_HEAD] if sound else b"")
+        if saved is None:
+            self._detector = Parking(self._keepsake.recall(), lost_power=True)
+        else:
+            self._detector = Parking(bytes(saved[_HEAD:])) if sound else Parking()
         self.fault = saved[8] if sound else 0
 
     @property
@@ -49,6 +58,7 @@ class Bay:
             if not said and (first or self.fault):
                 said.append((frame.PARKING, self._payload(None), True))
             self._rest(chip)
+            self._keepsake.offer(self._last_s, self._detector)
         except SensorError as e:
             said.extend(self._failed(e, first))
         else:
@@ -97,4 +107,4 @@ class Bay:
     def dumps(self):
         """Return what must be remembered in sleep."""
         times = (self._last_s or 0).to_bytes(4, "little") + (self._since_s or 0).to_bytes(4, "little")
-        return times + bytes((self.fault,)) + self._detector.dumps()
+        return times + bytes((self.fault,)) + self._keepsake.dumps() + self._detector.dumps()

@@ -99,9 +99,16 @@ class Node:
         config = self.config
         if config.kind == "parking":
             from derb.bay import Bay
+            from derb.keepsake import Keepsake
 
-            rssi_dbm = self.kept.rssi_dbm or None
-            return Bay(lambda: attach.magnetometer(config), config, saved, self._nap, rssi_dbm)
+            return Bay(
+                lambda: attach.magnetometer(config),
+                config,
+                saved,
+                self._nap,
+                lambda kept: Keepsake(self.nvs, kept),
+                self.kept.rssi_dbm or None,
+            )
         from derb.container import Container
 
         return Container(

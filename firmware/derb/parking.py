@@ -65,6 +65,7 @@ class Parking:
             self._reopen = lost_power and self._started
             if lost_power:
                 self._same_n = self._same_ms = 0
+        self._lean = self._suppositions.lean()
         self._decide(False)
 
     @property
@@ -80,7 +81,7 @@ class Parking:
         if not saturated:
             self._take(dt_ms, x_nt, y_nt, z_nt)
             if rssi_dbm is not None and not self._episodes.busy:
-                self._radio.hear(rssi_dbm, self._suppositions.lean())
+                self._radio.hear(rssi_dbm, self._lean)
         self._decide(saturated)
         return self.state != before
 
@@ -97,6 +98,7 @@ class Parking:
             self._suppositions.hear(self._radio.evidence)
             self._radio.begin()
             self._suppositions.weigh(episodes, episodes.quiet_ms)
+            self._lean = self._suppositions.lean()
         elif what == QUIET and episodes.rest_ms < _REFINE_MS:
             step = episodes.step
             self._suppositions.refine(step[0], step[1], step[2])
@@ -118,7 +120,7 @@ class Parking:
         return dt_ms
 
     def _decide(self, saturated):
-        lean = self._suppositions.lean() + self._radio.evidence
+        lean = self._lean + self._radio.evidence
         if abs(lean) < _TOLD:
             self.state = UNKNOWN
         else:

@@ -128,7 +128,7 @@ class Suppositions:
 
     def _choose(self, readings):
         # Returns whether something elsewhere made the step, beyond doubt.
-        readings.sort(key=_by_weight)
+        _sort(readings)
         top = readings[0][0]
         elsewhere = not readings[0][7]
         for reading in readings:
@@ -200,8 +200,15 @@ class Suppositions:
         self.place.unpack_from(record, at + _STEPS_SIZE)
 
 
-def _by_weight(reading):
-    return -reading[0]
+def _sort(readings):
+    # The likeliest first; equals keep their order, which the board's own sort does not promise.
+    for i in range(1, len(readings)):
+        reading = readings[i]
+        j = i
+        while j and readings[j - 1][0] < reading[0]:
+            readings[j] = readings[j - 1]
+            j -= 1
+        readings[j] = reading
 
 
 def _ln_sum(a, b):

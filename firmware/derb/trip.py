@@ -78,7 +78,7 @@ class Trip:
         node = self._node
         node.reboot = upkeep.reboot
         if upkeep.forget_place:
-            node.sensing = node.make_sensing(None)
+            node.sensing = node.make_sensing(b"")
         if upkeep.report_soon:
             node.kept.next_health = 0
         if upkeep.measure_soon:

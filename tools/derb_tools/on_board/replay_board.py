@@ -10,10 +10,29 @@ At the end:  `end SAMPLES`, the proof that all were taken
 import sys
 
 
+class _Flash:
+    """What of a node outlives a loss of power."""
+
+    def __init__(self):
+        self._blob = b""
+
+    def get_blob(self, name, record):
+        record[: len(self._blob)] = self._blob
+        return len(self._blob)
+
+    def set_blob(self, name, value):
+        self._blob = value
+
+    def commit(self):
+        pass
+
+
 def parking():
+    from derb.keepsake import Keepsake
     from derb.parking import Parking
 
     detector = Parking()
+    keepsake = Keepsake(_Flash())
     told = None
     samples = 0
     while True:
@@ -21,7 +40,8 @@ def parking():
         if not line:
             break
         if line == "cold\n":
-            detector = Parking()
+            # As on a node: RTC memory is gone, flash is not.
+            detector = Parking(keepsake.recall(), lost_power=True)
             continue
         if line == "warm\n":
             detector = Parking(saved=detector.dumps())
@@ -30,6 +50,7 @@ def parking():
         t_ms, rest = line.split(" ", 1)
         detector.step(*[int(number) for number in rest.split()])
         samples += 1
+        keepsake.offer(max(0, int(t_ms)) // 1000, detector)
         if detector.state != told:
             told = detector.state
             print(t_ms, told, detector.confidence)

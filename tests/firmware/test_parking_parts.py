@@ -1,0 +1,102 @@
+"""The parts of the detector: densities, what a place learns, remembered steps, the radio."""
+
+from derb.evidence import ln_match, ln_own, ln_spread
+from derb.field_math import isqrt, ln64
+from derb.radio import Radio
+from derb.steps import Steps
+from derb.unrest import Unrest
+
+
+def test_logarithms_are_right_to_a_tenth():
+    # 64 ln of powers of ten.
+    for n, known in ((1, 0), (10, 147), (1000, 442), (100000, 737), (1000000, 884)):
+        assert abs(ln64(n) - known) <= 6, (n, ln64(n))
+    assert ln64(0) == ln64(-5) == 0
+
+
+def test_square_roots_are_whole_and_not_too_large():
+    for n in (0, 1, 2, 3, 4, 15, 16, 17, 99999, 1 << 20, (1 << 29) + 1):
+        root = isqrt(n)
+        assert root * root <= n < (root + 1) * (root + 1), n
+    assert isqrt(-3) == 0
+
+
+def test_a_strong_step_is_likelier_a_vehicle_and_a_weak_one_a_neighbour():
+    assert ln_own(13000, 25000, True) > ln_spread(13000, 2600)
+    assert ln_own(800, 900, True) < ln_spread(800, 600)
+    assert ln_own(5000, 20000, True) > ln_own(5000, 5000, True)
+    assert ln_own(5000, 5000, False) > ln_own(5000, 5000, True)
+
+
+def test_a_match_is_likelier_the_nearer_it_is():
+    likely = [ln_match(far, 400) for far in (0, 400, 1000, 3000, 9000, 50000)]
+    assert likely == sorted(likely, reverse=True)
+
+
+def test_a_direction_that_swings_often_counts_for_little_and_the_others_in_full():
+    unrest = Unrest()
+    for k in range(60):
+        unrest.learn(0, 6000 if k % 2 else -5000, 0, 60)
+    assert unrest.size(0, 6000, 0) < 1500
+    assert unrest.size(6000, 0, 0) > 5500
+    record = bytearray(24)
+    unrest.pack_into(record, 0)
+    again = Unrest()
+    again.unpack_from(record, 0)
+    assert again.size(4000, 3000, 2000) == unrest.size(4000, 3000, 2000)
+
+
+def test_one_rare_step_hardly_changes_what_a_place_is_like():
+    unrest = Unrest()
+    unrest.learn(40000, 0, 0, 0)
+    assert unrest.size(10000, 0, 0) > 3500
+
+
+def test_a_step_is_known_when_it_undoes_or_repeats_what_something_else_did():
+    steps = Steps()
+    bit = steps.next_bit
+    steps.keep((3000, -2000, 500))
+    for step in ((-3000, 2000, -500), (3000, -2000, 500)):
+        steps.look_at(step, 200, 0, 0)
+        assert steps.ln_known(bit) > ln_spread(3600, 2600)
+        assert steps.ln_known(0) < -10000  # a vehicle of this bay made it: nothing else undoes it
+    steps.look_at((0, 9000, 0), 200, 0, 0)
+    assert steps.ln_known(bit) < ln_spread(9000, 8000) - 416
+
+
+def test_what_came_in_two_parts_goes_in_one():
+    steps = Steps()
+    first = steps.next_bit
+    steps.keep((2000, 0, 0))
+    second = steps.next_bit
+    steps.keep((0, 2500, 0))
+    steps.look_at((-2000, -2500, 0), 200, 0, 0)
+    assert steps.ln_known(first | second) > ln_spread(3200, 2600)
+    assert steps.ln_known(first) < ln_spread(3200, 2600)
+
+
+def test_the_radio_speaks_for_a_car_only_once_it_knows_the_empty_bay():
+    radio = Radio()
+    for k in range(30):
+        radio.hear(-70 + k % 5 - 2, 0)
+    assert radio.evidence == 0
+    for k in range(30):
+        radio.hear(-70 + k % 5 - 2, -200)
+    radio.begin()
+    for k in range(6):
+        radio.hear(-83 + k % 5 - 2, -20)
+    assert radio.evidence > 200
+    radio.begin()
+    for k in range(6):
+        radio.hear(-70 + k % 5 - 2, 20)
+    assert -200 < radio.evidence < 0
+
+
+def test_the_radio_says_nothing_of_a_motorcycle():
+    radio = Radio()
+    for k in range(40):
+        radio.hear(-70 + k % 5 - 2, -200)
+    radio.begin()
+    for k in range(8):
+        radio.hear(-74 + k % 3 - 1, 20)
+    assert radio.evidence == 0
