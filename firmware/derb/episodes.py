@@ -1,7 +1,7 @@
 """Samples of a field in, episodes out: what happened between two times at which the field stood still.
 
-The field of an empty bay wanders with temperature by as much as a car changes it; but temperature is slow. So what changes quietly
-is followed, whether a car stands there or not, and only what moves becomes an episode.
+The field of an empty bay wanders with temperature by as much as a car changes it; but temperature is slow. So what changes
+quietly is followed, whether a car stands there or not, and only what moves becomes an episode.
 """
 
 import struct
@@ -127,7 +127,9 @@ class Episodes:
 
     def _open(self, x, y, z):
         self.busy = True
-        self.peak = self.sized_peak = self.bend = self.moves = self.sparse_ms = self.unseen_ms = self.lasted_ms = 0
+        self.peak = self.sized_peak = self.bend = self.moves = self.sparse_ms = self.unseen_ms = (
+            self.lasted_ms
+        ) = 0
         self.peak_at[0] = self.peak_at[1] = self.peak_at[2] = 0
         self._drop_anchor(x, y, z)
 

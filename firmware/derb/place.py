@@ -14,7 +14,8 @@ from derb.evidence import ln_match, ln_own, ln_own_peak, ln_spread, ln_weak_peak
 from derb.field_math import length, ln64
 from derb.unrest import Unrest
 
-# The greatest field of what is not of this bay, 64 ln: 3 uT at first, at most 20; it leaves nothing behind, or its step is nearly all.
+# The greatest field of what is not of this bay, 64 ln: 3 uT at first, at most 20. Either it leaves nothing behind, or its step
+# is nearly all of it.
 _PEAK = const(512)
 _PEAK_MOST = const(632)
 _PEAK_SPREAD = const(24)
@@ -36,7 +37,6 @@ _MANNER = (-104, 4, 54, 100)
 _BENT = const(70)
 _STRAIGHT = const(-170)
 _SUDDEN = const(180)
-_OWN_BONUS = const(0)
 _SUDDEN_MS = const(2500)
 _SPARSE_MS = const(2500)
 _STRONG_NT = const(4000)
@@ -157,7 +157,7 @@ class Place:
         if manner < 0 and self.step > _STRONG_NT and not self._bent:
             # No vehicle has shown yet how vehicles move the field here.
             manner >>= 3
-        self._doubt = -manner - _OWN_BONUS
+        self._doubt = -manner
         return straight
 
     def ln_leaves(self, x, y, z, stood_nt):
@@ -197,9 +197,7 @@ class Place:
 
     def pack_into(self, record, offset):
         """Write SIZE bytes."""
-        struct.pack_into(
-            _FORM, record, offset, self._peak, self._pace, self._bustle, self._wild, self._bent
-        )
+        struct.pack_into(_FORM, record, offset, self._peak, self._pace, self._bustle, self._wild, self._bent)
         self.unrest.pack_into(record, offset + 8)
 
     def unpack_from(self, record, offset):

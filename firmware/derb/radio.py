@@ -1,4 +1,7 @@
-"""What the node's own radio says of the bay: a car over the antenna takes 10 to 15 dB (PNI PlacePod manual); fading is 4 dB an uplink."""
+"""What the node's own radio says of the bay.
+
+A car over the antenna takes 10 to 15 dB (PNI PlacePod manual); fading is 4 dB an uplink.
+"""
 
 import struct
 

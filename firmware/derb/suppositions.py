@@ -18,7 +18,7 @@ except ImportError:  # CPython
         return value
 
 
-from derb.evidence import NEVER, ln_own, ln_spread
+from derb.evidence import NEVER
 from derb.field_math import length
 from derb.place import SIZE as _PLACE_SIZE
 from derb.place import Place
@@ -155,7 +155,8 @@ class Suppositions:
         for i in range(self._n):
             if self._kind[i] == reading[1] and (
                 reading[1] != OCCUPIED
-                or length(at[3 * i] - reading[2], at[3 * i + 1] - reading[3], at[3 * i + 2] - reading[4]) < _MERGE_NT
+                or length(at[3 * i] - reading[2], at[3 * i + 1] - reading[3], at[3 * i + 2] - reading[4])
+                < _MERGE_NT
             ):
                 if self._weight[i] - (reading[0] - top) < _NEAR:
                     self._others[i] |= reading[5]

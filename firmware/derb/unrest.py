@@ -39,7 +39,11 @@ class Unrest:
         # A single rare step must not make the place seem restless, nor many large ones hide every vehicle.
         sized = max(self.size(x, y, z), length(x, y, z) * 4 // (16 + bustle))
         if sized > _CLIP_NT:
-            x, y, z = x * 64 // sized * _CLIP_NT // 64, y * 64 // sized * _CLIP_NT // 64, z * 64 // sized * _CLIP_NT // 64
+            x, y, z = (
+                x * 64 // sized * _CLIP_NT // 64,
+                y * 64 // sized * _CLIP_NT // 64,
+                z * 64 // sized * _CLIP_NT // 64,
+            )
         x, y, z = x >> _UNIT_SHIFT, y >> _UNIT_SHIFT, z >> _UNIT_SHIFT
         while max(abs(x), abs(y), abs(z)) > _MOST:
             x, y, z = x >> 1, y >> 1, z >> 1

@@ -62,7 +62,9 @@ def test_a_clock_that_went_back_and_garbage_do_no_harm():
 def test_a_car_that_stood_before_power_was_lost_still_stands():
     keepsake, parking = Keepsake(FakeNvs()), Parking()
     empty, taken = (29000, -300, 30000), (38000, -4300, 42000)
-    fields = [empty] * 60 + [(31000 + 1500 * i, 900 * i - 300, 30000 + 2500 * i) for i in range(5)] + [taken] * 60
+    fields = (
+        [empty] * 60 + [(31000 + 1500 * i, 900 * i - 300, 30000 + 2500 * i) for i in range(5)] + [taken] * 60
+    )
     for i, (x, y, z) in enumerate(fields):
         parking.step(1000, x + i * 37 % 90, y, z, 2000)
     assert parking.state == OCCUPIED
