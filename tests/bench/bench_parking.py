@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "firmware"))
 
-from runner.interpreters import COMMAND_OF_INTERPRETER, InterpreterMissing  # noqa: E402
+from runner.interpreters import COMMAND_OF_INTERPRETER, InterpreterMissing
 
 RUNS = 3
 COST = """
