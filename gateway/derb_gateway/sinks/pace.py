@@ -18,6 +18,8 @@ _FREE_PER_S = 100_000.0  # beyond this a limit means nothing
 _LEAST_PER_S = 1.0
 _LONGEST_PAUSE_S = 300.0  # whatever an upstream says
 _WEIGHT = 0.2
+_BACKFILL_TURN_S = 0.1  # what comes now waits at most about so long for a batch of the past
+_BACKFILL_LEAST = 50
 
 
 class Pace:
@@ -30,6 +32,7 @@ class Pace:
         self._now = now
         self._free_at = self._backfill_at = -math.inf
         self._usual_s: float | None = None
+        self._each_s: float | None = None
         self._recent_per_s: float | None = None
         self._last_s: float | None = None
         self.per_s = self._most
@@ -42,9 +45,17 @@ class Pace:
         """Return for how long nothing of the past should be sent."""
         return max(0.0, max(self._free_at, self._backfill_at) - self._now())
 
+    def backfill_size(self, batch_size: int) -> int:
+        """Return how many readings of the past to send at once, at the speed at which they were taken so far."""
+        if self._each_s is None:
+            return min(batch_size, _BACKFILL_LEAST)
+        return min(batch_size, max(_BACKFILL_LEAST, int(_BACKFILL_TURN_S / max(self._each_s, 1e-9))))
+
     def took(self, count: int, took_s: float, lane: Lane) -> None:
         """Note that so many readings were taken, and how long that took."""
         self._measure(count)
+        if lane == "backfill":
+            self._each_s = took_s / count if self._each_s is None else _blend(self._each_s, took_s / count)
         if self._is_slow(took_s):
             self._slow_down(_SLOWER)
         else:

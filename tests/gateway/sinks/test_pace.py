@@ -87,3 +87,16 @@ def test_the_past_has_a_pace_of_its_own(watch: Watch) -> None:
     assert (pace.wait_s(), pace.backfill_wait_s()) == (0, 2.0)
     pace.took(100, 0.1, "live")
     assert pace.backfill_wait_s() == 2.0
+
+
+def test_a_batch_of_the_past_is_as_large_as_a_tenth_of_a_second_takes(watch: Watch) -> None:
+    pace = Pace(0, 0, watch)
+    assert pace.backfill_size(1000) == 50
+    pace.took(50, 0.05, "backfill")
+    assert pace.backfill_size(1000) == 100
+    for _ in range(100):
+        pace.took(1000, 0.0, "backfill")
+    assert pace.backfill_size(1000) == 1000
+    for _ in range(100):
+        pace.took(50, 5.0, "backfill")
+    assert (pace.backfill_size(1000), pace.backfill_size(20)) == (50, 20)
