@@ -74,7 +74,7 @@ class Intake:
             row = store.node(node)
             if row is None:
                 store.let_in(node)
-            state = self._nodes[node] = NodeState(*(row or (now_ms, now_ms, 0, b"")))
+            state = self._nodes[node] = NodeState(*(row or (now_ms, now_ms, 0, b"", 0)))
         return state
 
     def known_of(self, store: Store, node: str, boot: int) -> IntervalSet:
@@ -200,6 +200,7 @@ class _Batch:
         known = self._intake.known_of(self._store, node, uplink.boot)
         if (node, uplink.boot) not in self._before:
             self._before[node, uplink.boot] = known.intervals()
+        self._note_order(node, uplink, known)
         for reading in reversed(uplink.readings):
             time = reading_time(arrival, reading.age_s, lower_bound=uplink.age_is_bound)
             if reading.sequence not in known:
@@ -214,6 +215,14 @@ class _Batch:
                     self._refine(node, uplink.boot, reading.sequence, time)
         known.add(uplink.oldest, uplink.sequence)
 
+    def _note_order(self, node: str, uplink: Uplink, known: IntervalSet) -> None:
+        """Count numbers that a frame leaves out, and readings that come after newer ones of their boot."""
+        top = known.top()
+        self._counts["readings_left_out"] += max(0, uplink.oldest - top - 1)
+        late = sum(r.sequence < top and r.sequence not in known for r in uplink.readings)
+        self._counts["readings_late"] += late
+        self._heard[node].late += late
+
     def _refine(self, node: str, boot: int, sequence: int, time: ReadingTime) -> None:
         stored = self._store.time_if_unforwarded(node, boot, sequence)
         if stored is not None and surer(time, stored, self._intake._slack_ms):
@@ -226,13 +235,13 @@ class _Batch:
         store.insert(self._rows.values())
         store.save_known(self._known_changes())
         store.save_nodes(
-            (node, state.first_ms, state.last_ms, state.frames, b"".join(state.tags))
+            (node, state.first_ms, state.last_ms, state.frames, b"".join(state.tags), state.late)
             for node, state in self._heard.items()
         )
         ranges = {node: self._ranges(node, state) for node, state in self._heard.items()}
         self._counts["readings_stored"] += len(self._rows)
         self._counts["receipts"] += len(ranges)
-        store.count(self._counts)
+        store.count(+self._counts)
         intake.trim()
         return Outcome(ranges, store.last_id(), self._asks, self._reports)
 

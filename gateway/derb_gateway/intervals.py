@@ -22,6 +22,10 @@ class IntervalSet:
         """Return (low, high) pairs in rising order."""
         return list(zip(self._lows, self._highs, strict=True))
 
+    def top(self) -> int:
+        """Return the greatest number, -1 if there is none."""
+        return self._highs[-1] if self._highs else -1
+
     def run(self, number: int) -> tuple[int, int] | None:
         """Return the interval around a number, None if it is not in the set."""
         at = bisect_right(self._lows, number) - 1

@@ -13,12 +13,13 @@ _TAGS_KEPT = 32
 class NodeState:
     """When a node was heard, the tags of its latest frames, where they were, and what no receipt may name."""
 
-    __slots__ = ("_anchors", "_disputed", "first_ms", "frames", "last_ms", "tags")
+    __slots__ = ("_anchors", "_disputed", "first_ms", "frames", "last_ms", "late", "tags")
 
-    def __init__(self, first_ms: int, last_ms: int, frames: int, tags: bytes) -> None:
+    def __init__(self, first_ms: int, last_ms: int, frames: int, tags: bytes, late: int = 0) -> None:
         self.first_ms = first_ms
         self.last_ms = last_ms
         self.frames = frames
+        self.late = late
         cut = (tags[i : i + TAG_BYTES] for i in range(0, len(tags), TAG_BYTES))
         self.tags = deque(cut, maxlen=_TAGS_KEPT)
         self._anchors: deque[tuple[int, int]] = deque(maxlen=RANGES_MAX)

@@ -1,12 +1,17 @@
 """Reading the store beside its writer, in other threads and other processes; never writes."""
 
+import logging
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from derb_gateway.errors import StoreError
+from derb_gateway.schema import text_of
 from derb_gateway.store import StoredReading
+from derb_gateway.stored_body import plausible
+
+log = logging.getLogger(__name__)
 
 _ENDLESS = (1 << 63) - 1
 _COLUMNS = ", ".join(StoredReading._fields)
@@ -20,6 +25,7 @@ def read_only(path: Path) -> Iterator[sqlite3.Connection]:
     except sqlite3.Error as error:
         msg = f"{path}: cannot be read: {error}"
         raise StoreError(msg) from error
+    connection.text_factory = text_of
     try:
         yield connection
     except sqlite3.Error as error:
@@ -35,8 +41,11 @@ def readings_after(
     """Return committed readings in the order in which they came, up to an id if one is given; StoreError."""
     query = f"SELECT {_COLUMNS} FROM reading WHERE id > ? AND id <= ? ORDER BY id LIMIT ?"  # noqa: S608 - names of ours
     with read_only(path) as connection:
-        found = connection.execute(query, (after_id, _ENDLESS if upto_id is None else upto_id, at_most))
-        return [StoredReading(*row) for row in found]
+        found = [
+            StoredReading(*row)
+            for row in connection.execute(query, (after_id, _ENDLESS if upto_id is None else upto_id, at_most))
+        ]
+    return [reading for reading in found if _is_sound(reading)]
 
 
 def next_id(path: Path, after_id: int) -> int | None:
@@ -44,3 +53,12 @@ def next_id(path: Path, after_id: int) -> int | None:
     with read_only(path) as connection:
         (found,) = connection.execute("SELECT min(id) FROM reading WHERE id > ?", (after_id,)).fetchone()
         return None if found is None else int(found)
+
+
+def _is_sound(reading: StoredReading) -> bool:
+    """Return whether a reading can be forwarded; one with a flipped bit in it would hold up all that come after it."""
+    if plausible(reading.kind, reading.body):
+        return True
+    identity = f"{reading.node}:{reading.boot}:{reading.seq}"
+    log.error("reading damaged, left out", extra={"key": identity, "body": reading.body})
+    return False

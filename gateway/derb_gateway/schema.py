@@ -5,52 +5,20 @@ import logging
 import os
 import sqlite3
 import time
+from collections import Counter
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from derb_gateway.errors import StoreInUse, StoreLocked
+from derb_gateway.migrations import SCHEMA_VERSION, bring_up
+from derb_gateway.salvage import salvage
 
 log = logging.getLogger(__name__)
 
-SCHEMA_VERSION = 1
-_TABLES = """
-CREATE TABLE reading (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    node TEXT NOT NULL, boot INTEGER NOT NULL, seq INTEGER NOT NULL,
-    kind INTEGER NOT NULL,
-    body TEXT NOT NULL,
-    observed_ms INTEGER NOT NULL,
-    error_ms INTEGER,
-    lower_bound INTEGER NOT NULL,
-    received_ms INTEGER NOT NULL,
-    synchronised INTEGER NOT NULL,
-    UNIQUE (node, boot, seq)
-) STRICT;
-CREATE TABLE known (
-    node TEXT NOT NULL, boot INTEGER NOT NULL, low INTEGER NOT NULL, high INTEGER NOT NULL,
-    PRIMARY KEY (node, boot, low)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE node (
-    node TEXT PRIMARY KEY,
-    first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL, frames INTEGER NOT NULL, tags BLOB NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE TABLE waiting (
-    node TEXT PRIMARY KEY, first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL, count INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE INDEX waiting_age ON waiting (last_ms);
-CREATE TABLE quarantine (
-    id INTEGER PRIMARY KEY,
-    digest BLOB NOT NULL UNIQUE,
-    topic TEXT NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL,
-    raw BLOB NOT NULL, length INTEGER NOT NULL,
-    first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL, count INTEGER NOT NULL
-) STRICT;
-CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-CREATE TABLE cursor (
-    sink TEXT PRIMARY KEY, reading INTEGER NOT NULL, state TEXT
-) STRICT, WITHOUT ROWID;
-CREATE TABLE moment (name TEXT PRIMARY KEY, unix_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-"""
+_CHECKED_AT_START_BYTES = 64 << 20
+_NO_SUCH_VERSION = 1000
 
 
 class Damaged(Exception):
@@ -74,14 +42,81 @@ def lock(path: Path) -> int:
     return descriptor
 
 
-def open_store(path: Path, above_id: int = 0) -> tuple[sqlite3.Connection, Path | None]:
-    """Return a connection to a sound store and, if the old file was damaged, where it was put."""
+class Renewal(NamedTuple):
+    """A damaged file was replaced: where it is now, and how many readings came over; None: they could not be copied."""
+
+    aside: Path
+    salvaged: int | None
+
+
+def open_store(path: Path, above_id: int = 0) -> tuple[sqlite3.Connection, Renewal | None]:
+    """Return a connection to a sound store and, if the old file was damaged, what became of that."""
+    aside = None
+    if path.exists() or (aside := _cut_off(path)) is None:
+        try:
+            return connect(path, above_id), None
+        except Damaged as damage:
+            log.error("store damaged", extra={"path": str(path), "why": str(damage)})  # noqa: TRY400
+            aside = replace(path)
+    salvaged = _renew(path, aside, above_id)
+    return connect(path, above_id), Renewal(aside, salvaged)
+
+
+def replace(path: Path) -> Path:
+    """Set a damaged file aside, so that the next `open_store` makes a new one of it; return its new name. OSError."""
+    with suppress(
+        OSError
+    ):  # on a full disk only what a power cut in the next moment would leave is not salvaged
+        _unfinished(path).touch()
+    return set_aside(path)
+
+
+def _unfinished(path: Path) -> Path:
+    return path.with_name(path.name + ".salvage")
+
+
+def _cut_off(path: Path) -> Path | None:
+    """Return the file that is aside if there is no store since its salvage was begun and not ended."""
+    files = list(path.parent.glob(f"{path.name}.damaged-*Z")) if _unfinished(path).exists() else []
+    return max(files, default=None)
+
+
+def _renew(path: Path, aside: Path, above_id: int) -> int | None:
+    """Make a new store of what can be read in the old one, whole or not at all; return how many readings came over."""
+    new = _unfinished(path)
     try:
-        return connect(path, above_id), None
-    except Damaged as damage:
-        aside = set_aside(path)
-        log.error("store damaged, set aside", extra={"aside": str(aside), "why": str(damage)})  # noqa: TRY400
-        return connect(path, above_id), aside
+        new.unlink(missing_ok=True)
+        found = _salvaged(new, aside, above_id)
+        _sync(new)
+        new.rename(path)
+        _sync(path.parent)
+    except (OSError, sqlite3.Error) as error:
+        log.error("store not salvaged", extra={"aside": str(aside), "why": str(error)})  # noqa: TRY400
+        with suppress(OSError):
+            new.unlink(missing_ok=True)
+        return None
+    log.error("store damaged, set aside", extra={"aside": str(aside), **found})
+    return found["readings"]
+
+
+def _salvaged(new: Path, aside: Path, above_id: int) -> Counter[str]:
+    db = sqlite3.connect(new, isolation_level=None)
+    try:
+        db.execute("PRAGMA journal_mode = OFF")
+        db.execute("PRAGMA synchronous = OFF")  # the whole file is synced before it gets its name
+        bring_up(db)
+        _begin_ids(db, above_id)
+        return salvage(aside, db)
+    finally:
+        db.close()
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def connect(path: Path, above_id: int = 0) -> sqlite3.Connection:
@@ -94,8 +129,9 @@ def connect(path: Path, above_id: int = 0) -> sqlite3.Connection:
     except sqlite3.Error as error:
         msg = f"{path}: cannot be opened: {error}"
         raise StoreLocked(msg) from None
+    connection.text_factory = text_of
     try:
-        _prepare(connection, above_id)
+        _prepare(connection, path, above_id)
     except sqlite3.DatabaseError as error:
         connection.close()
         if not is_damage(error):
@@ -106,6 +142,11 @@ def connect(path: Path, above_id: int = 0) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def text_of(raw: bytes) -> str:
+    """Return text as it is kept; a flipped bit in it, which no check of SQLite's finds, must stop nobody who reads."""
+    return raw.decode(errors="replace")
 
 
 def is_damage(error: sqlite3.Error) -> bool:
@@ -124,25 +165,70 @@ def set_aside(path: Path) -> Path:
     return aside
 
 
-def _prepare(connection: sqlite3.Connection, above_id: int) -> None:
+def check_whole(path: Path) -> str | None:
+    """Read a whole file beside its writer and return what is wrong with it, None if it is sound. sqlite3.Error.
+
+    A large file is looked at in this way while the gateway already works.
+    """
+    db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    try:
+        return _fault(db)
+    except sqlite3.DatabaseError as error:
+        if is_damage(error):
+            return str(error)
+        raise
+    finally:
+        db.close()
+
+
+def is_large(path: Path) -> bool:
+    """Return whether a file is too large to be read as a whole before anything else happens."""
+    return path.exists() and path.stat().st_size > _CHECKED_AT_START_BYTES
+
+
+def _fault(db: sqlite3.Connection) -> str | None:
+    found = db.execute("PRAGMA quick_check(1)").fetchone()
+    if found == ("ok",):
+        return None
+    return str(found[0]) if found else "quick_check says nothing"
+
+
+def _prepare(connection: sqlite3.Connection, path: Path, above_id: int) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
-    found = connection.execute("PRAGMA quick_check(1)").fetchone()
-    if found != ("ok",):
-        raise Damaged(str(found[0]) if found else "quick_check says nothing")
+    if not is_large(path) and (fault := _fault(connection)) is not None:
+        raise Damaged(fault)
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version == 0:
-        _create(connection, above_id)
-    elif version > SCHEMA_VERSION:
+    if not 0 <= version <= _NO_SUCH_VERSION:
+        msg = f"no store has version {version}"
+        raise Damaged(msg)
+    if version > SCHEMA_VERSION:
         msg = f"the store has version {version}, made by a newer gateway; this one knows {SCHEMA_VERSION}"
         raise StoreLocked(msg)
+    if version < SCHEMA_VERSION:
+        _bring_up(connection)
+    _begin_ids(connection, above_id)
 
 
-def _create(connection: sqlite3.Connection, above_id: int) -> None:
-    """Create the tables; ids begin at the time in microseconds, so that no id of a lost file comes again."""
+def _bring_up(connection: sqlite3.Connection) -> None:
+    try:
+        version = bring_up(connection)
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
+            raise
+        raise Damaged(str(error)) from None  # tables are there that its version has not, or the reverse
+    if version:
+        log.info("store brought up", extra={"from_version": version, "to_version": SCHEMA_VERSION})
+
+
+def _begin_ids(connection: sqlite3.Connection, above_id: int) -> None:
+    """Let ids begin at the time in microseconds, so that no id of a lost file comes again."""
     first_id = max(above_id, time.time_ns() // 1_000)
-    start = f"INSERT INTO sqlite_sequence VALUES ('reading', {first_id:d});"  # noqa: S608 - a number of ours
-    connection.executescript(f"BEGIN; {_TABLES} {start} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+    connection.execute(
+        "INSERT INTO sqlite_sequence SELECT 'reading', ? WHERE NOT EXISTS"
+        " (SELECT * FROM sqlite_sequence WHERE name = 'reading')",
+        (first_id,),
+    )
 
 
 def unlock(descriptor: int) -> None:

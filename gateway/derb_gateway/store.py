@@ -1,11 +1,14 @@
 """What the gateway keeps: a thin face over the tables. All writes run in the writer's thread."""
 
+import sqlite3
+import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from derb_gateway import schema
+from derb_gateway import alarms, schema
 from derb_gateway.errors import StoreError, StoreLocked
 from derb_gateway.intervals import IntervalSet
 
@@ -66,15 +69,17 @@ class Store:
         self.path = path
         self._top_id = 0
         self._lock = schema.lock(path)
-        self.db, self.set_aside = schema.open_store(path)
+        self.db, self.renewal = schema.open_store(path)
+        self._untold = self.renewal
         self.is_open = True
+        self._tell()
 
     def replace_damaged(self) -> None:
         """Set the file aside and go on with a new one; StoreError, and `ensure_open` tries again."""
         self.is_open = False
         self.db.close()
         try:
-            self.set_aside = schema.set_aside(self.path)
+            schema.replace(self.path)
         except OSError as error:
             msg = f"{self.path}: cannot be set aside: {error.strerror}"
             raise StoreError(msg) from error
@@ -85,12 +90,24 @@ class Store:
         if self.is_open:
             return
         try:
-            self.db, aside = schema.open_store(self.path, self._top_id)
+            self.db, renewal = schema.open_store(self.path, self._top_id)
         except (schema.Damaged, StoreLocked, OSError) as error:
             msg = f"the damaged store is not replaced yet: {error}"
             raise StoreError(msg) from error
-        self.set_aside = aside or self.set_aside
+        self.renewal, self._untold = renewal or self.renewal, renewal
         self.is_open = True
+        self._tell()
+
+    def _tell(self) -> None:
+        """Raise the alarm if the file is a new one in place of a damaged one."""
+        renewal, self._untold = self._untold, None
+        if renewal is None:
+            return
+        salvaged = "nothing" if renewal.salvaged is None else f"{renewal.salvaged} readings"
+        name = alarms.STORE_NOT_SALVAGED if renewal.salvaged is None else alarms.STORE_DAMAGED
+        with suppress(sqlite3.Error):  # the log has it too
+            now_ms = time.time_ns() // 1_000_000
+            alarms.raise_alarm(self.db, name, f"{salvaged} came over from {renewal.aside}", now_ms)
 
     def close(self) -> None:
         """Close the file and let others have it."""
@@ -165,18 +182,18 @@ class Store:
 
     # Nodes
 
-    def node(self, node: str) -> tuple[int, int, int, bytes] | None:
-        """Return (first seen, last seen, frames, latest tags) of a node that was heard before."""
+    def node(self, node: str) -> tuple[int, int, int, bytes, int] | None:
+        """Return (first seen, last seen, frames, latest tags, late readings) of a node that was heard before."""
         row = self.db.execute(
-            "SELECT first_ms, last_ms, frames, tags FROM node WHERE node = ?", (node,)
+            "SELECT first_ms, last_ms, frames, tags, late FROM node WHERE node = ?", (node,)
         ).fetchone()
-        return row if row is None else (row[0], row[1], row[2], row[3])
+        return row if row is None else (row[0], row[1], row[2], row[3], row[4])
 
-    def save_nodes(self, rows: Iterable[tuple[str, int, int, int, bytes]]) -> None:
-        """Write rows of (node, first seen, last seen, frames, latest tags)."""
+    def save_nodes(self, rows: Iterable[tuple[str, int, int, int, bytes, int]]) -> None:
+        """Write rows of (node, first seen, last seen, frames, latest tags, late readings)."""
         self.db.executemany(
-            "INSERT INTO node VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
-            " last_ms = excluded.last_ms, frames = excluded.frames, tags = excluded.tags",
+            "INSERT INTO node VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET last_ms = excluded.last_ms,"
+            " frames = excluded.frames, tags = excluded.tags, late = excluded.late",
             rows,
         )
 

@@ -5,11 +5,13 @@ import logging
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, NamedTuple, TypeVar
 
 from derb_gateway import schema
+from derb_gateway.alarms import DISK_REFUSED, raise_alarm
 from derb_gateway.backoff import FullJitter
 from derb_gateway.errors import StoreError
 from derb_gateway.store import Store
@@ -36,6 +38,7 @@ class Writer:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self.commits = 0
+        self.refusing: str | None = None  # why the disk took nothing the last time
         self._thread.start()
 
     async def do(self, work: Callable[[Store], T]) -> T:
@@ -106,7 +109,10 @@ class Writer:
         self._store.ensure_open()
         self._store.db.execute("BEGIN IMMEDIATE")
         results = [job.work(self._store) for job in jobs]
+        if self.refusing is not None:
+            raise_alarm(self._store.db, DISK_REFUSED, self.refusing, time.time_ns() // 1_000_000)
         self._store.db.execute("COMMIT")
+        self.refusing = None
         self.commits += 1
         return results
 
@@ -114,18 +120,18 @@ class Writer:
         if self._store.is_open and self._store.db.in_transaction:
             self._store.db.execute("ROLLBACK")
         self._on_rollback()
+        if isinstance(error, sqlite3.Error | StoreError):
+            self.refusing = str(error)
         if isinstance(error, sqlite3.Error) and schema.is_damage(error):
             self._replace(error)
 
     def _replace(self, damage: sqlite3.Error) -> None:
         """Set a damaged file aside; if that fails, every later transaction tries to open a new one first."""
+        log.error("store damaged", extra={"path": str(self._store.path), "why": str(damage)})
         try:
             self._store.replace_damaged()
         except StoreError as error:
             log.error("damaged store not replaced", extra={"why": str(error)})  # noqa: TRY400 - its text says it all
-        else:
-            aside = str(self._store.set_aside)
-            log.error("store damaged, set aside", extra={"aside": aside, "why": str(damage)})
 
 
 def _translated(error: Exception) -> Exception:

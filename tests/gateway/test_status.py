@@ -17,6 +17,7 @@ def test_counters_sinks_nodes_and_gaps(tmp_path: Path) -> None:
     assert seen == status(disk.path)
     assert seen["counters"] == {
         "frames": 4,
+        "readings_left_out": 3,
         "readings_stored": 3,
         "receipts": 1,
         "refused.too_short": 1,

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from derb_gateway import schema
+from derb_gateway.alarms import standing
 from derb_gateway.errors import StoreError
 from derb_gateway.store import Store
 from derb_gateway.writer import Writer
@@ -82,6 +83,22 @@ def damaged(_store: Store) -> None:
     raise error
 
 
+async def test_a_disk_that_takes_nothing_is_said_until_it_does_and_remembered(rig: Rig) -> None:
+    for pragma, why in (("query_only = 1", "readonly"), ("max_page_count = 1", "full")):
+        rig.store.db.execute(f"PRAGMA {pragma}")
+        for _ in range(3):
+            with pytest.raises(StoreError, match=why):
+                await rig.writer.do(lambda store: store.count({f"n{i}": 1 << 40 for i in range(2000)}))
+        assert rig.writer.refusing is not None
+        rig.store.db.execute("PRAGMA query_only = 0")
+        rig.store.db.execute("PRAGMA max_page_count = 1000000")
+        await rig.writer.do(lambda store: count(store, "after"))
+        assert rig.writer.refusing is None
+        assert [alarm.name for alarm in standing(rig.store.db)] == ["disk_refused"]
+    assert dict(rig.store.counters()) == {"after": 2}
+    assert rig.store.renewal is None
+
+
 async def test_damage_while_running_sets_the_file_aside(rig: Rig) -> None:
     await rig.writer.do(lambda store: count(store, "before"))
     rig.store.db.execute(
@@ -90,11 +107,12 @@ async def test_damage_while_running_sets_the_file_aside(rig: Rig) -> None:
     last_id = rig.store.last_id()
     with pytest.raises(StoreError):
         await rig.writer.do(damaged)
-    assert rig.store.set_aside is not None
+    assert rig.store.renewal is not None
     assert rig.store.last_id() >= last_id
     await rig.writer.do(lambda store: count(store, "after"))
-    assert dict(rig.store.counters()) == {"after": 1}
+    assert dict(rig.store.counters()) == {"before": 1, "after": 1}
     assert rig.rollbacks == 1
+    assert [alarm.name for alarm in standing(rig.store.db)] == ["disk_refused", "store_damaged"]
 
 
 @pytest.mark.parametrize("step", ["connect", "set_aside"])

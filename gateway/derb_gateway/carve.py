@@ -1,0 +1,130 @@
+"""Rows out of a database file that SQLite can no longer read as a whole. Pure.
+
+Every page is looked at by itself, so a lost root, a torn schema or a missing half hide nothing that stands in other pages. A cell
+that makes no sense is left out and counted. Source: "Database File Format", sqlite.org/fileformat2.html.
+"""
+
+import struct
+from collections.abc import Iterator
+from typing import NamedTuple
+
+Value = int | float | str | bytes | None
+
+TABLE_LEAF, INDEX_LEAF, INDEX_INTERIOR = 0x0D, 0x0A, 0x02
+_WAL_MAGIC = (0x377F0682, 0x377F0683)
+_WAL_HEADER, _FRAME_HEADER, _FILE_HEADER = 32, 24, 100
+_PAGE_SIZES = {1 << power for power in range(9, 17)}
+_PAGE_SIZE_USUAL = 4096
+_PAYLOAD_MAX = 65_536
+_INTEGER_BYTES = (0, 1, 2, 3, 4, 6, 8)
+_FLOAT = 7
+
+
+class CarveError(ValueError):
+    """A cell that makes no sense."""
+
+
+class Row(NamedTuple):
+    """A record; `rowid` None in an index, which is also what a table without row ids is."""
+
+    rowid: int | None
+    values: tuple[Value, ...]
+
+
+def page_size(head: bytes) -> int:
+    """Return the page size that a file's first bytes speak of, or the usual one if they are damaged."""
+    size = int.from_bytes(head[16:18], "big") if len(head) >= _FILE_HEADER else 0
+    size = 65_536 if size == 1 else size
+    return size if size in _PAGE_SIZES else _PAGE_SIZE_USUAL
+
+
+def wal_frames(header: bytes, size: int) -> tuple[bytes, int, int] | None:
+    """Return (salts, offset of the first frame, frame length) of a write-ahead log; None if it has no sound header."""
+    if len(header) < _WAL_HEADER or int.from_bytes(header[:4], "big") not in _WAL_MAGIC:
+        return None
+    return header[16:24], _WAL_HEADER, _FRAME_HEADER + size
+
+
+def frame_page(frame: bytes, salts: bytes) -> bytes | None:
+    """Return a frame's page if the frame is of this round of the log and is not the schema's page."""
+    if frame[8:16] != salts or int.from_bytes(frame[:4], "big") == 1:
+        return None
+    return frame[_FRAME_HEADER:]
+
+
+def rows(page: bytes) -> Iterator[Row | None]:
+    """Yield the rows of a page, None for each cell that makes no sense; nothing for a page that bears no rows."""
+    kind = page[0]
+    if kind not in (TABLE_LEAF, INDEX_LEAF, INDEX_INTERIOR):
+        return
+    count = int.from_bytes(page[3:5], "big")
+    start = 12 if kind == INDEX_INTERIOR else 8
+    if start + 2 * count > len(page):
+        yield None
+        return
+    for (at,) in struct.iter_unpack(">H", page[start : start + 2 * count]):
+        try:
+            yield _cell(page, kind, at)
+        except (CarveError, IndexError, UnicodeDecodeError, struct.error):
+            yield None
+
+
+def _cell(page: bytes, kind: int, at: int) -> Row:
+    if kind == INDEX_INTERIOR:
+        at += 4
+    length, at = _varint(page, at)
+    rowid = None
+    if kind == TABLE_LEAF:
+        rowid, at = _varint(page, at)
+    if length > _PAYLOAD_MAX or at + length > len(page):
+        raise CarveError("it goes on elsewhere, or is none")
+    return Row(rowid, _record(page[at : at + length]))
+
+
+def _record(payload: bytes) -> tuple[Value, ...]:
+    head_length, at = _varint(payload, 0)
+    if head_length > len(payload):
+        raise CarveError("a head longer than its record")
+    values: list[Value] = []
+    body = head_length
+    while at < head_length:
+        kind, at = _varint(payload, at)
+        value, body = _value(payload, kind, body)
+        values.append(value)
+    if body != len(payload):
+        raise CarveError("a record that does not fill its cell")
+    return tuple(values)
+
+
+def _value(payload: bytes, kind: int, at: int) -> tuple[Value, int]:
+    """Return a value by its serial type, and where the next one stands."""
+    if kind == 0:
+        return None, at
+    if kind < _FLOAT:
+        end = at + _INTEGER_BYTES[kind]
+        return int.from_bytes(_cut(payload, at, end), "big", signed=True), end
+    if kind == _FLOAT:
+        return float(struct.unpack(">d", _cut(payload, at, at + 8))[0]), at + 8
+    if kind in (8, 9):
+        return kind - 8, at
+    if kind < 12:
+        raise CarveError("a serial type that is not in use")
+    end = at + (kind - 12) // 2
+    piece = _cut(payload, at, end)
+    return (piece.decode() if kind % 2 else piece), end
+
+
+def _cut(payload: bytes, at: int, end: int) -> bytes:
+    if end > len(payload):
+        raise CarveError("a value longer than its record")
+    return payload[at:end]
+
+
+def _varint(page: bytes, at: int) -> tuple[int, int]:
+    value = 0
+    for i in range(at, at + 8):
+        byte = page[i]
+        value = value << 7 | byte & 0x7F
+        if byte < 0x80:
+            return value, i + 1
+    return value << 8 | page[at + 8], at + 9
