@@ -5,13 +5,14 @@ import logging
 import os
 import signal
 from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from derb_gateway.broker import BrokerProcess
 from derb_gateway.clock import Clock
 from derb_gateway.config import BrokerSettings, Config, SinkSettings
 from derb_gateway.errors import GatewayError
+from derb_gateway.housekeeping import Housekeeping
 from derb_gateway.intake import Intake, Limits
 from derb_gateway.mqtt_intake import MqttIntake
 from derb_gateway.orders import OrderBook, orders_path
@@ -22,11 +23,11 @@ from derb_gateway.releases import Releases, releases_path
 from derb_gateway.sinks.forwarder import Forwarder
 from derb_gateway.sinks.kinds import SinkSurroundings, make_sink
 from derb_gateway.store import Store
+from derb_gateway.wear import Wear
 from derb_gateway.writer import Writer
 
 log = logging.getLogger(__name__)
 
-_HOUSEKEEPING_S = 60.0
 _FORCED = 130
 
 
@@ -82,7 +83,9 @@ class Server:
             self._start("relays", self.relays.run(self.stop))
         for forwarder in self.forwarders:
             self._start(f"sink {forwarder.name}", forwarder.run())
-        self._start("housekeeping", self._housekeeping())
+        sinks = [settings.name for settings in config.sink]
+        self.housekeeping = Housekeeping(config.store, sinks, self.writer, self.progress, Wear())
+        self._start("housekeeping", self.housekeeping.run())
         log.info("gateway started", extra={"site": config.site, "nodes": len(self.registry.keys)})
 
     async def main_loop(self) -> None:
@@ -103,6 +106,8 @@ class Server:
             forwarder.drain()
         await self._finish(*(f"sink {forwarder.name}" for forwarder in self.forwarders))
         await self._cancel_all()
+        with suppress(GatewayError):  # what was written is noted next time
+            await self.housekeeping.note_wear()
         self.writer.close()
         self.orders.close()
         self.store.close()
@@ -152,16 +157,6 @@ class Server:
             progress=self.progress,
             registry=lambda: self.registry,
         )
-
-    async def _housekeeping(self) -> None:
-        """Prune what is forwarded, now and then."""
-        sinks, keep = [settings.name for settings in self.config.sink], self.config.store.keep_readings
-        while True:
-            await asyncio.sleep(_HOUSEKEEPING_S)
-            try:
-                await self.writer.do(lambda store: store.prune(keep, sinks))
-            except GatewayError as error:
-                log.warning("not pruned", extra={"why": str(error)})
 
     def _start(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         self._tasks[name] = asyncio.create_task(work, name=name)

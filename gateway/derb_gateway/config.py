@@ -46,6 +46,7 @@ class StoreSettings(Settings):
 
     path: TomlPath = Path("derb.sqlite3")
     keep_readings: int = Field(default=100_000, ge=0)
+    budget_bytes: int = Field(default=1_073_741_824, ge=1_048_576)
     quarantine_rows: int = Field(default=10_000, ge=1)
     quarantine_bytes: int = Field(default=4_194_304, ge=1024)
     waiting_nodes: int = Field(default=1_000, ge=1)

@@ -43,7 +43,9 @@ def readings_after(
     with read_only(path) as connection:
         found = [
             StoredReading(*row)
-            for row in connection.execute(query, (after_id, _ENDLESS if upto_id is None else upto_id, at_most))
+            for row in connection.execute(
+                query, (after_id, _ENDLESS if upto_id is None else upto_id, at_most)
+            )
         ]
     return [reading for reading in found if _is_sound(reading)]
 

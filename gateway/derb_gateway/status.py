@@ -10,6 +10,7 @@ from derb_gateway.errors import StoreError
 from derb_gateway.reader import read_only
 from derb_gateway.sinks.lanes import live_name, read_ahead
 from derb_gateway.sinks.refused import RefusedBook, refused_path
+from derb_gateway.store_status import alarms_json, order_by_node, store_status
 
 _GAPS = (
     "SELECT sum(top + 1 - held) FROM"
@@ -33,9 +34,12 @@ def status(path: Path, sinks: Sequence[str] | None = None) -> dict[str, Any]:
     refused = RefusedBook(refused_path(path)).counts()
     with read_only(path) as db:
         return {
+            "alarms": alarms_json(db),
+            "store": store_status(db, path),
             "counters": dict(db.execute(_COUNTERS)),
             "readings_kept": _one(db, "SELECT count(*) FROM reading"),
             "readings_missing": _one(db, _GAPS),
+            "out_of_order": order_by_node(db),
             "sinks": _sinks(db, sinks, refused),
             "relays": _relays(db),
             "nodes": _nodes(db, "SELECT node, last_ms, frames FROM node ORDER BY node", "frames"),

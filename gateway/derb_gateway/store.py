@@ -154,11 +154,12 @@ class Store:
             (observed_ms, error_ms, lower_bound, id_),
         )
 
-    def prune(self, keep: int, sinks: Sequence[str]) -> int:
-        """Delete readings that all these sinks have, but the last `keep`; return how many went."""
+    def prune(self, keep: int, sinks: Sequence[str], at_most: int = 1 << 62) -> int:
+        """Delete readings that all these sinks have, oldest first, but the last `keep`; return how many went."""
         passed = min((self.cursor(sink)[0] for sink in sinks), default=self.last_id())
         below = min(passed, self.last_id() - keep)
-        return self.db.execute("DELETE FROM reading WHERE id <= ?", (below,)).rowcount
+        oldest = "SELECT id FROM reading WHERE id <= ? ORDER BY id LIMIT ?"
+        return self.db.execute(f"DELETE FROM reading WHERE id IN ({oldest})", (below, at_most)).rowcount  # noqa: S608
 
     # What is known, for ever
 

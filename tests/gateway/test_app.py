@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import resource
 import signal
 import sqlite3
 import subprocess
@@ -202,6 +203,30 @@ def stored_keys(daemon: Daemon) -> set[str]:
         rows = db.execute("SELECT node, boot, low, high FROM known").fetchall()
     db.close()
     return {f"{node}:{boot}:{seq}" for node, boot, low, high in rows for seq in range(low, high + 1)}
+
+
+def test_a_full_disk_holds_back_what_it_cannot_keep_and_mends_itself(daemon: Daemon, nodes: Nodes) -> None:
+    """The process may suddenly write no file beyond its size: to SQLite a disk without room, and then one with room."""
+    wait_until(lambda: daemon.logged("connected") > 0)
+    send_for(nodes, 0.3)
+    nodes.finish()
+    assert daemon.process is not None
+    log_bytes = (daemon.folder / "derb.sqlite3-wal").stat().st_size
+    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    resource.prlimit(daemon.process.pid, resource.RLIMIT_FSIZE, (log_bytes, hard))
+    wait_until(lambda: (nodes.send(), daemon.logged("disk refused a batch") > 1)[1])  # type: ignore[func-returns-value]
+    stored, waiting = stored_keys(daemon), nodes.waiting()
+    assert waiting > 0
+    assert nodes.confirmed() <= stored
+    resource.prlimit(daemon.process.pid, resource.RLIMIT_FSIZE, (hard, hard))
+    nodes.finish()
+    wait_until(lambda: set(daemon.archived()) >= nodes.keys(), 20)
+    assert set(daemon.archived().values()) == {1}
+    assert daemon.end(signal.SIGTERM) == 0
+    with sqlite3.connect(daemon.folder / "derb.sqlite3") as db:
+        assert db.execute("SELECT name FROM alarm").fetchall() == [("disk_refused",)]
+    db.close()
+    assert not list(daemon.folder.glob("*damaged*"))
 
 
 def test_stopped_under_load_it_ends_cleanly_and_forwards_what_it_has(daemon: Daemon, nodes: Nodes) -> None:

@@ -14,7 +14,14 @@ def test_counters_sinks_nodes_and_gaps(tmp_path: Path) -> None:
     disk.store.save_cursor("city", disk.store.last_id() - 1, None)
     seen = status(disk.path)
     disk.store.close()
-    assert seen == status(disk.path)
+    assert seen["store"].pop("file_bytes") > status(disk.path)["store"]["file_bytes"], (
+        "its log is a part of it"
+    )
+    again = status(disk.path)
+    del again["store"]["file_bytes"]
+    assert seen == again
+    assert seen["alarms"] == []
+    assert seen["out_of_order"] == {NODE: {"missing": 3, "late": 0}}
     assert seen["counters"] == {
         "frames": 4,
         "readings_left_out": 3,
@@ -29,6 +36,21 @@ def test_counters_sinks_nodes_and_gaps(tmp_path: Path) -> None:
     assert list(seen["waiting_nodes"]) == [STRANGER]
     assert seen["quarantine"] == {"too_short": 1, "unknown_node": 1}
     assert seen["received_until"] is None
+
+
+def test_what_comes_late_fills_its_gap_and_is_counted(tmp_path: Path) -> None:
+    disk = Disk(tmp_path / "derb.sqlite3")
+    disk.take(arrival(frame(0, 1)), arrival(frame(5)), arrival(frame(9)))
+    disk.take(arrival(frame(2, 3)), arrival(frame(3, 4), at_ms=1))
+    disk.take(arrival(frame(7, boot=2)))
+    disk.reopen()
+    disk.take(arrival(frame(6)))
+    seen = status(disk.path)
+    disk.store.close()
+    assert seen["out_of_order"] == {NODE: {"missing": 2 + 7, "late": 4}}
+    assert seen["readings_missing"] == 2 + 7
+    assert seen["counters"]["readings_late"] == 4
+    assert seen["counters"]["readings_left_out"] == 3 + 3 + 7
 
 
 def test_a_sink_that_never_took_anything_is_behind_by_all(tmp_path: Path) -> None:
