@@ -9,8 +9,8 @@ except ImportError:  # CPython
 
 
 _NAME = "bay"
-_EVERY_S = const(10800)  # one save more may be made after so long: eight a day
-_MOST = const(3)
+_EVERY_S = const(21600)  # one save more may be made after so long: four a day
+_MOST = const(2)
 _LONGEST = const(256)
 SIZE = 6
 

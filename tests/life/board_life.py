@@ -144,9 +144,11 @@ class Life:
             def make_sensing(self, saved):
                 if life.kind == "parking":
                     from derb.bay import Bay
+                    from derb.keepsake import Keepsake
 
                     rssi_dbm = self.kept.rssi_dbm or None
-                    return Bay(life.around, self.config, saved, self._nap, rssi_dbm)
+                    keep = lambda kept: Keepsake(self.nvs, kept)  # noqa: E731
+                    return Bay(life.around, self.config, saved, self._nap, keep, rssi_dbm)
                 from derb.container import Container
 
                 return Container(Ranger(life.around), life.around.temp_c100, self.config, saved)
