@@ -65,6 +65,4 @@ def kernel_clock_synchronised() -> bool:
 def iso_utc(unix_ms: int) -> str:
     """Return ISO 8601 with milliseconds and Z."""
     moment = _EPOCH + timedelta(milliseconds=unix_ms)
-    return (
-        moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
-    )  # strftime takes four times as long
+    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
