@@ -16,8 +16,8 @@ _WAL_HEADER, _FRAME_HEADER, _FILE_HEADER = 32, 24, 100
 _PAGE_SIZES = {1 << power for power in range(9, 17)}
 _PAGE_SIZE_USUAL = 4096
 _PAYLOAD_MAX = 65_536
-_INTEGER_BYTES = (0, 1, 2, 3, 4, 6, 8)
-_FLOAT = 7
+_BYTES = (0, 1, 2, 3, 4, 6, 8, 8, 0, 0, 0, 0)  # of the serial types below 12
+_FLOAT, _ZERO, _ONE = 7, 8, 9
 
 
 class CarveError(ValueError):
@@ -86,38 +86,34 @@ def _record(payload: bytes) -> tuple[Value, ...]:
     if head_length > len(payload):
         raise CarveError("a head longer than its record")
     values: list[Value] = []
-    body = head_length
+    start = head_length
     while at < head_length:
-        kind, at = _varint(payload, at)
-        value, body = _value(payload, kind, body)
-        values.append(value)
-    if body != len(payload):
+        kind = payload[at]
+        if kind < 0x80:
+            at += 1
+        else:
+            kind, at = _varint(payload, at)
+        end = start + (_BYTES[kind] if kind < 12 else (kind - 12) >> 1)
+        values.append(_value(kind, payload[start:end]))
+        start = end
+    if start != len(payload):
         raise CarveError("a record that does not fill its cell")
     return tuple(values)
 
 
-def _value(payload: bytes, kind: int, at: int) -> tuple[Value, int]:
-    """Return a value by its serial type, and where the next one stands."""
+def _value(kind: int, piece: bytes) -> Value:
+    """Return a value by its serial type."""
+    if kind >= 12:
+        return piece.decode() if kind & 1 else piece
     if kind == 0:
-        return None, at
+        return None
     if kind < _FLOAT:
-        end = at + _INTEGER_BYTES[kind]
-        return int.from_bytes(_cut(payload, at, end), "big", signed=True), end
+        return int.from_bytes(piece, "big", signed=True)
     if kind == _FLOAT:
-        return float(struct.unpack(">d", _cut(payload, at, at + 8))[0]), at + 8
-    if kind in (8, 9):
-        return kind - 8, at
-    if kind < 12:
+        return float(struct.unpack(">d", piece)[0])
+    if kind > _ONE:
         raise CarveError("a serial type that is not in use")
-    end = at + (kind - 12) // 2
-    piece = _cut(payload, at, end)
-    return (piece.decode() if kind % 2 else piece), end
-
-
-def _cut(payload: bytes, at: int, end: int) -> bytes:
-    if end > len(payload):
-        raise CarveError("a value longer than its record")
-    return payload[at:end]
+    return kind - _ZERO
 
 
 def _varint(page: bytes, at: int) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -16,19 +17,10 @@ log = logging.getLogger(__name__)
 
 _BOOTS = 1 << 32
 _SEQUENCES = 1 << 14
-_NODE_CHARACTERS = 12
 _ROWS_AT_ONCE = 5_000
-_MOMENTS = ("received_until", "relay.")
-_TYPES = {
-    "reading": "0tiiitiniii",
-    "quarantine": "0btttbiiiii",
-    "sequence": "ti",
-    "known": "tiii",
-    "node": "tiiibi",
-    "named": "ti",
-    "cursor": "tiT",
-    "alarm": "tiiit",
-}
+_NODE = re.compile(r"[0-9a-f]{12}")
+_MOMENT = re.compile(r"received_until|relay\..*\.heard")
+_NULL = type(None)
 
 
 class Salvage:
@@ -42,22 +34,37 @@ class Salvage:
         self._readings: list[tuple[Any, ...]] = []
         self._known: dict[tuple[str, int], IntervalSet] = {}
         self._tops: dict[tuple[str, int], int] = {}
-        self._takers: tuple[Callable[[carve.Row], bool], ...] = (
-            self._reading,
-            self._interval,
-            self._node,
-            self._cursor,
-            self._named,
-            self._refused,
-            self._alarm,
-        )
+        self._takers = self._by_shape()
+
+    def _by_shape(self) -> dict[tuple[bool, tuple[type, ...]], Callable[[Any, Any], None]]:
+        """Say by a record's types, and whether it has a row id, which table it is of; older versions had fewer columns."""
+        reading = (_NULL, str, int, int, int, str, int, int, int, int, int)
+        unbounded = (*reading[:7], _NULL, *reading[8:])
+        refused = (_NULL, bytes, str, str, str, bytes, int, int, int, int)
+        node = (str, int, int, int, bytes)
+        return {
+            (True, reading): self._reading,
+            (True, unbounded): self._reading,
+            (True, refused): self._refused,
+            (True, (*refused, int)): self._refused,
+            (True, (str, int)): self._top,
+            (False, (str, int, int, int)): self._interval,
+            (False, node): self._node,
+            (False, (*node, int)): self._node,
+            (False, (str, int, str)): self._cursor,
+            (False, (str, int, _NULL)): self._cursor,
+            (False, (str, int)): self._named,
+            (False, (str, int, int, int, str)): self._alarm,
+        }
 
     def take(self, row: carve.Row | None) -> None:
         """Write a row down if it is one of ours."""
         if row is None:
             self.found["unreadable"] += 1
-        else:
-            any(taker(row) for taker in self._takers)
+            return
+        taker = self._takers.get((row.rowid is not None, tuple(map(type, row.values))))
+        if taker is not None:
+            taker(row.rowid, row.values)
 
     def finish(self) -> None:
         """Write what was gathered."""
@@ -70,99 +77,76 @@ class Salvage:
         if self.top_id:
             self._db.execute("UPDATE sqlite_sequence SET seq = max(seq, ?)", (self.top_id,))
 
-    def _reading(self, row: carve.Row) -> bool:
-        if row.rowid is None or not _fits(row.values, "reading"):
-            return False
-        values: Any = row.values
-        if not (_is_node(values[1]) and plausible(values[4], values[5])):
+    def _reading(self, rowid: int, values: Any) -> None:
+        _, node, boot, seq, kind, body, *_ = values
+        if not (_NODE.fullmatch(node) and plausible(kind, body)):
             self.found["unreadable"] += 1
-            return True
-        _, node, boot, seq, *_ = values
-        self._readings.append((row.rowid, *values[1:]))
+            return
+        self._readings.append((rowid, *values[1:]))
         self._known.setdefault((node, boot), IntervalSet()).add(seq, seq)
         self._saw(node, boot, seq)
-        self.top_id = max(self.top_id, row.rowid)
+        self.top_id = max(self.top_id, rowid)
         if len(self._readings) >= _ROWS_AT_ONCE:
             self._flush()
-        return True
 
     def _flush(self) -> None:
         marks = ", ".join("?" * 11)
         self._db.executemany(f"INSERT OR IGNORE INTO reading VALUES ({marks})", self._readings)  # noqa: S608
         self._readings.clear()
 
-    def _interval(self, row: carve.Row) -> bool:
+    def _interval(self, _: None, values: Any) -> None:
         """Take what tells a repeat from a new reading; the readings' index has the same shape, and ids as last numbers."""
-        if row.rowid is not None or not _fits(row.values, "known") or not _is_node(row.values[0]):
-            return False
-        values: Any = row.values
         node, boot, low, high = values
-        if not (0 < boot < _BOOTS and 0 <= low < _SEQUENCES):
-            return False
+        if not (0 < boot < _BOOTS and 0 <= low < _SEQUENCES and _NODE.fullmatch(node)):
+            return
         if low <= high < _SEQUENCES:
             self._known.setdefault((node, boot), IntervalSet()).add(low, high)
         else:
             self._saw(node, boot, low)
-        return True
 
     def _saw(self, node: str, boot: int, seq: int) -> None:
         """Note a reading's number: what claims to be known beyond the highest is a wrong bit, and would cost readings."""
         self._tops[node, boot] = max(seq, self._tops.get((node, boot), 0))
 
-    def _node(self, row: carve.Row) -> bool:
-        if row.rowid is not None or not _fits(row.values, "node", shorter=1) or not _is_node(row.values[0]):
-            return False
-        late = row.values[5] if len(row.values) > 5 else 0
+    def _node(self, _: None, values: Any) -> None:
+        late = values[5] if len(values) > 5 else 0
         self._db.execute(
             "INSERT INTO node VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET last_ms = excluded.last_ms,"
             " frames = excluded.frames, tags = excluded.tags, late = excluded.late WHERE excluded.frames > frames",
-            (*row.values[:5], late),
+            (*values[:5], late),
         )
-        return True
 
-    def _cursor(self, row: carve.Row) -> bool:
+    def _cursor(self, _: None, values: Any) -> None:
         """Take how far a sink had got: the farthest that is written anywhere."""
-        if row.rowid is not None or not _fits(row.values, "cursor"):
-            return False
         self._db.execute(
             "INSERT INTO cursor VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET reading = excluded.reading,"
             " state = excluded.state WHERE excluded.reading > reading",
-            row.values,
+            values,
         )
-        self.top_id = max(self.top_id, int(row.values[1]))  # type: ignore[arg-type]
-        return True
+        self.top_id = max(self.top_id, values[1])
 
-    def _named(self, row: carve.Row) -> bool:
-        """Take a counter, a moment, or the highest id there ever was."""
-        if not _fits(row.values, "named"):
-            return False
-        name, value = str(row.values[0]), int(row.values[1])  # type: ignore[arg-type]
-        if row.rowid is not None:
-            self.top_id = max(self.top_id, value if name == "reading" else 0)
-            return True
-        moment = name == _MOMENTS[0] or (name.startswith(_MOMENTS[1]) and name.endswith(".heard"))
-        table, column = ("moment", "unix_ms") if moment else ("counter", "value")
+    def _top(self, _: int, values: Any) -> None:
+        """Take the highest id there ever was."""
+        if values[0] == "reading":
+            self.top_id = max(self.top_id, values[1])
+
+    def _named(self, _: None, values: Any) -> None:
+        """Take a counter or a moment."""
+        table, column = ("moment", "unix_ms") if _MOMENT.fullmatch(values[0]) else ("counter", "value")
         self._db.execute(
             f"INSERT INTO {table} VALUES (?, ?) ON CONFLICT DO UPDATE SET {column} = max({column}, excluded.{column})",  # noqa: S608
-            (name, value),
+            values,
         )
-        return True
 
-    def _refused(self, row: carve.Row) -> bool:
-        if row.rowid is None or not _fits(row.values, "quarantine", shorter=1):
-            return False
+    def _refused(self, _: int, values: Any) -> None:
         self._db.execute(
             "INSERT OR IGNORE INTO quarantine (digest, topic, reason, detail, raw, length, first_ms, last_ms, count)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            row.values[1:10],
+            values[1:10],
         )
-        return True
 
-    def _alarm(self, row: carve.Row) -> bool:
-        if row.rowid is not None or not _fits(row.values, "alarm"):
-            return False
-        self._db.execute("INSERT OR REPLACE INTO alarm VALUES (?, ?, ?, ?, ?)", row.values)
-        return True
+    def _alarm(self, _: None, values: Any) -> None:
+        self._db.execute("INSERT OR REPLACE INTO alarm VALUES (?, ?, ?, ?, ?)", values)
 
 
 def salvage(damaged: Path, db: sqlite3.Connection) -> Counter[str]:
@@ -200,22 +184,3 @@ def _log_pages(path: Path, size: int) -> Iterator[bytes]:
             page = carve.frame_page(file.read(length), salts)
             if page is not None:
                 yield page
-
-
-def _fits(values: tuple[carve.Value, ...], table: str, *, shorter: int = 0) -> bool:
-    """Return whether values have a table's types; `shorter`: columns that an older version had not."""
-    types = _TYPES[table]
-    if not len(types) - shorter <= len(values) <= len(types):
-        return False
-    return all(_is(value, kind) for value, kind in zip(values, types, strict=False))
-
-
-def _is(value: carve.Value, kind: str) -> bool:
-    if value is None:
-        return kind in "0nT"
-    wanted = {"t": str, "T": str, "b": bytes, "i": int, "n": int}.get(kind)
-    return wanted is not None and type(value) is wanted
-
-
-def _is_node(value: object) -> bool:
-    return isinstance(value, str) and len(value) == _NODE_CHARACTERS and not value.strip("0123456789abcdef")

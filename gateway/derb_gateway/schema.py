@@ -103,6 +103,7 @@ def _salvaged(new: Path, aside: Path, above_id: int) -> Counter[str]:
     db = sqlite3.connect(new, isolation_level=None)
     try:
         db.execute("PRAGMA journal_mode = OFF")
+        db.execute("PRAGMA cache_size = -32768")  # rows of many nodes go into their index at as many places
         db.execute("PRAGMA synchronous = OFF")  # the whole file is synced before it gets its name
         bring_up(db)
         _begin_ids(db, above_id)
