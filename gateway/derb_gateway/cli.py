@@ -7,6 +7,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from derb_gateway import alarms
 from derb_gateway.app import Server
 from derb_gateway.check import check as run_checks
 from derb_gateway.clock import Clock, SimulatedClock
@@ -62,6 +63,19 @@ def status(config: ConfigOption) -> None:
         sinks = [sink.name for sink in settings.sink]
         known = read_status(settings.store.path, sinks)
         typer.echo(json.dumps({**known, "orders": _orders(settings.store.path)}, indent=2))
+    except GatewayError as error:
+        _fail(error, FAILED)
+
+
+@app.command("clear-alarms")
+def clear_alarms(
+    config: ConfigOption,
+    names: Annotated[list[str] | None, typer.Argument(help="all, if none is named")] = None,
+) -> None:
+    """Take alarms out of the status once they have been dealt with; the gateway may run meanwhile."""
+    settings = _configured(config)
+    try:
+        typer.echo(f"{alarms.clear_in(settings.store.path, names or ())} cleared")
     except GatewayError as error:
         _fail(error, FAILED)
 

@@ -44,10 +44,9 @@ CREATE TABLE cursor (
 CREATE TABLE moment (name TEXT PRIMARY KEY, unix_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 """
 
-# Late arrivals of each node; refused messages that an operator wants tried again; what an operator must be told.
+# Late arrivals of each node; what an operator must be told.
 _VERSION_2 = """
 ALTER TABLE node ADD COLUMN late INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE quarantine ADD COLUMN wanted INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE alarm (
     name TEXT PRIMARY KEY, first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL, count INTEGER NOT NULL,
     detail TEXT NOT NULL

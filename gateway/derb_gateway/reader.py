@@ -4,6 +4,7 @@ import logging
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 from derb_gateway.errors import StoreError
@@ -38,16 +39,14 @@ def read_only(path: Path) -> Iterator[sqlite3.Connection]:
 def readings_after(
     path: Path, after_id: int, at_most: int, upto_id: int | None = None
 ) -> list[StoredReading]:
-    """Return committed readings in the order in which they came, up to an id if one is given; StoreError."""
-    query = f"SELECT {_COLUMNS} FROM reading WHERE id > ? AND id <= ? ORDER BY id LIMIT ?"  # noqa: S608 - names of ours
+    """Return committed readings in the order in which they came, up to an id if one is given; StoreError.
+
+    Fewer than `at_most` only if there are no more: one that is left out does not make the answer shorter.
+    """
+    query = f"SELECT {_COLUMNS} FROM reading WHERE id > ? AND id <= ? ORDER BY id"  # noqa: S608 - names of ours
     with read_only(path) as connection:
-        found = [
-            StoredReading(*row)
-            for row in connection.execute(
-                query, (after_id, _ENDLESS if upto_id is None else upto_id, at_most)
-            )
-        ]
-    return [reading for reading in found if _is_sound(reading)]
+        found = connection.execute(query, (after_id, _ENDLESS if upto_id is None else upto_id))
+        return list(islice(filter(_is_sound, (StoredReading(*row) for row in found)), at_most))
 
 
 def next_id(path: Path, after_id: int) -> int | None:

@@ -46,7 +46,6 @@ class Salvage:
             (True, reading): self._reading,
             (True, unbounded): self._reading,
             (True, refused): self._refused,
-            (True, (*refused, int)): self._refused,
             (True, (str, int)): self._top,
             (False, (str, int, int, int)): self._interval,
             (False, node): self._node,
@@ -142,7 +141,7 @@ class Salvage:
         self._db.execute(
             "INSERT OR IGNORE INTO quarantine (digest, topic, reason, detail, raw, length, first_ms, last_ms, count)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            values[1:10],
+            values[1:],
         )
 
     def _alarm(self, _: None, values: Any) -> None:

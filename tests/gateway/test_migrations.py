@@ -49,7 +49,7 @@ def test_an_older_store_keeps_what_it_has(tmp_path: Path, version: int) -> None:
     assert store.node(NODE) == (1, 2, 3, bytes(range(1, 9)), 0)
     assert store.cursor("city") == (6, "state")
     assert (store.counters()["frames"], store.moment("received_until")) == (3, 9)
-    assert store.db.execute("SELECT raw, count, wanted FROM quarantine").fetchall() == [(b"\2", 6, 0)]
+    assert store.db.execute("SELECT raw, count FROM quarantine").fetchall() == [(b"\2", 6)]
     assert store.db.execute("SELECT count FROM waiting").fetchall() == [(3,)]
     fresh = Store(tmp_path / "fresh.sqlite3")
     assert shape(store.db) == shape(fresh.db)
@@ -72,7 +72,7 @@ def test_a_step_that_fails_leaves_the_older_version(tmp_path: Path, version: int
         bring_up(db)
     db.execute("ROLLBACK")
     assert db.execute("PRAGMA user_version").fetchone() == (version,)
-    assert "wanted" not in [row[1] for row in db.execute("PRAGMA table_info(quarantine)")]
+    assert "late" not in [row[1] for row in db.execute("PRAGMA table_info(node)")]
     db.close()
 
 

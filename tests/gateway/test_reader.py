@@ -18,6 +18,9 @@ def test_a_reading_with_a_wrong_bit_holds_up_nobody(
     wrong = body.encode().replace(b"occupied", change)
     disk.store.db.execute(f"UPDATE reading SET body = CAST(x'{wrong.hex()}' AS TEXT) WHERE id = {id_}")
     assert [reading.seq for reading in readings_after(disk.path, 0, 10)] == [0, 2]
+    assert [reading.seq for reading in readings_after(disk.path, 0, 2)] == [0, 2], (
+        "shorter means that there are no more"
+    )
     assert "reading damaged, left out" in caplog.messages
     disk.take(arrival(frame(1)))  # nor the intake
     assert disk.store.counters()["refused.identity_reused"] == 1
