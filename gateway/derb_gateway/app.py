@@ -66,7 +66,15 @@ class Server:
         self.progress = Progress(self.store.last_id())
         client_id = config.broker.client_id or f"derb-{config.site}"
         street = MqttIntake(
-            broker, client_id, self.clock, self.writer, self.intake, self.progress, self.orders, self.releases
+            broker,
+            client_id,
+            self.clock,
+            self.writer,
+            self.intake,
+            self.progress,
+            self.orders,
+            self.releases,
+            gather_s=kept.gather_ms / 1000,
         )
         self.forwarders = [self._forwarder(settings) for settings in config.sink]
         self._start("intake", street.run(self.stop))

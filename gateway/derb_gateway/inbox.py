@@ -45,13 +45,17 @@ class Inbox:
         self._waiting.append(delivery)
         self._wake.set()
 
-    async def drain(self, at_most: int) -> list[Delivery]:
-        """Wait for a message and return what waits, oldest first; nothing once closed and empty."""
-        await self._wake.wait()
-        taken = [self._waiting.popleft() for _ in range(min(at_most, len(self._waiting)))]
-        if not self._waiting and not self._closed:
-            self._wake.clear()
-        return taken
+    async def drain(self, at_most: int, gather_s: float = 0.0) -> list[Delivery]:
+        """Wait for a message, and so long for more; return what waits, oldest first, nothing once closed and empty."""
+        while True:
+            await self._wake.wait()
+            if gather_s and not self._closed and len(self._waiting) < at_most:
+                await asyncio.sleep(gather_s)
+            taken = [self._waiting.popleft() for _ in range(min(at_most, len(self._waiting)))]
+            if not self._waiting and not self._closed:
+                self._wake.clear()
+            if taken or self._closed:
+                return taken  # else what had come is forgotten: its connection is gone
 
     def forget(self) -> None:
         """Drop what waits: its connection is gone and the broker will send it again."""

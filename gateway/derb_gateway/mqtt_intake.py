@@ -49,7 +49,9 @@ class MqttIntake:
         progress: Progress,
         orders: OrderBook | None = None,
         releases: Releases | None = None,
+        gather_s: float = 0.0,
     ) -> None:
+        """`gather_s`: how long a message may wait for others to share its commit."""
         self._settings = settings
         self._client_id = client_id
         self._fence_topic = f"d/_/fence/{client_id}"
@@ -59,6 +61,7 @@ class MqttIntake:
         self._progress = progress
         self._orders = orders
         self._releases = releases
+        self._gather_s = gather_s
         self._inbox = Inbox(_QOS0_WAITING)
         self._fence = Fence(clock, None)
         self._link: Link | None = None
@@ -143,7 +146,7 @@ class MqttIntake:
 
     async def _pump(self) -> None:
         """Commit batch by batch until the inbox is closed and empty; one forms while the last one syncs."""
-        while batch := await self._inbox.drain(_BATCH):
+        while batch := await self._inbox.drain(_BATCH, self._gather_s):
             outcome = await self._commit_stubbornly(batch)
             if outcome is not None:
                 await note(self._orders, outcome)

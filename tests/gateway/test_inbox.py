@@ -29,6 +29,33 @@ async def test_what_waits_leaves_together_in_order() -> None:
     assert mids(await waiting) == [4]
 
 
+async def test_what_comes_within_a_moment_leaves_together_if_it_shall() -> None:
+    inbox = Inbox(10)
+    waiting = asyncio.create_task(inbox.drain(10, gather_s=0.02))
+    for mid in (1, 2, 3):
+        inbox.put(delivery(mid))
+        await asyncio.sleep(0)
+    assert mids(await waiting) == [1, 2, 3]
+    for mid in range(4):
+        inbox.put(delivery(mid))
+    assert mids(await asyncio.wait_for(inbox.drain(3, gather_s=1000), 5)) == [0, 1, 2], (
+        "a full batch waits for nothing"
+    )
+    inbox.close()
+    assert mids(await asyncio.wait_for(inbox.drain(3, gather_s=1000), 5)) == [3], "nor does a stop"
+
+
+async def test_what_is_forgotten_does_not_end_the_wait() -> None:
+    inbox = Inbox(10)
+    inbox.put(delivery(1))
+    inbox.forget()
+    waiting = asyncio.create_task(inbox.drain(10))
+    await asyncio.sleep(0)
+    assert not waiting.done(), "an empty answer would mean that the inbox is closed"
+    inbox.put(delivery(2))
+    assert mids(await waiting) == [2]
+
+
 async def test_a_flood_without_acknowledgement_is_dropped_and_counted() -> None:
     inbox = Inbox(2)
     for mid in range(5):
