@@ -11,8 +11,7 @@ from typing import NamedTuple
 Value = int | float | str | bytes | None
 
 TABLE_LEAF, INDEX_LEAF, INDEX_INTERIOR = 0x0D, 0x0A, 0x02
-_WAL_MAGIC = (0x377F0682, 0x377F0683)
-_WAL_HEADER, _FRAME_HEADER, _FILE_HEADER = 32, 24, 100
+_FILE_HEADER = 100
 _PAGE_SIZES = {1 << power for power in range(9, 17)}
 _PAGE_SIZE_USUAL = 4096
 _PAYLOAD_MAX = 65_536
@@ -36,20 +35,6 @@ def page_size(head: bytes) -> int:
     size = int.from_bytes(head[16:18], "big") if len(head) >= _FILE_HEADER else 0
     size = 65_536 if size == 1 else size
     return size if size in _PAGE_SIZES else _PAGE_SIZE_USUAL
-
-
-def wal_frames(header: bytes, size: int) -> tuple[bytes, int, int] | None:
-    """Return (salts, offset of the first frame, frame length) of a write-ahead log; None if it has no sound header."""
-    if len(header) < _WAL_HEADER or int.from_bytes(header[:4], "big") not in _WAL_MAGIC:
-        return None
-    return header[16:24], _WAL_HEADER, _FRAME_HEADER + size
-
-
-def frame_page(frame: bytes, salts: bytes) -> bytes | None:
-    """Return a frame's page if the frame is of this round of the log and is not the schema's page."""
-    if frame[8:16] != salts or int.from_bytes(frame[:4], "big") == 1:
-        return None
-    return frame[_FRAME_HEADER:]
 
 
 def rows(page: bytes) -> Iterator[Row | None]:

@@ -13,11 +13,12 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from derb_gateway.aside import drop_oldest, set_aside
 from derb_gateway.commands import COMMAND_SECTION, Command, encode_command, first_id
 from derb_gateway.errors import StoreError
 from derb_gateway.node_settings import CONFIG_SECTION, Value, encode_config, to_json
 from derb_gateway.readings import Answer, Health
-from derb_gateway.schema import is_damage, set_aside
+from derb_gateway.schema import is_damage
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +88,7 @@ class OrderBook:
             if not is_damage(error):
                 raise _translated(path, error) from error
             log.error("orders damaged, set aside", extra={"aside": str(set_aside(path))})  # noqa: TRY400
+            drop_oldest(path)
             self._db = _open(path)
 
     def close(self) -> None:

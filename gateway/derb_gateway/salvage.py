@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from derb_gateway import carve
+from derb_gateway import carve, log_tail
 from derb_gateway.intervals import IntervalSet
 from derb_gateway.stored_body import plausible
 
@@ -164,22 +164,21 @@ def _pages(path: Path) -> Iterator[bytes]:
     """Yield the pages of the log, which are newer, and then those of the file, but for the schema's."""
     with path.open("rb") as file:
         size = carve.page_size(file.read(100))
-        yield from _log_pages(path.with_name(path.name + "-wal"), size)
+        yield from _log_pages(log_tail.log_path(path), size)
         file.seek(size)
         while page := file.read(size):
             yield page.ljust(size, b"\0")
 
 
 def _log_pages(path: Path, size: int) -> Iterator[bytes]:
+    """Yield from the end, since a page is written more than once; whether a frame is intact matters no more than in the file."""
     if not path.exists():
         return
     with path.open("rb") as file:
-        place = carve.wal_frames(file.read(32), size)
-        if place is None:
-            return
-        salts, at, length = place
-        for start in range((os.fstat(file.fileno()).st_size - at) // length - 1, -1, -1):
-            file.seek(at + start * length)
-            page = carve.frame_page(file.read(length), salts)
-            if page is not None:
-                yield page
+        salts, length = log_tail.salts_of(file.read(log_tail.HEAD_BYTES)), log_tail.FRAME_HEADER_BYTES + size
+        count = (os.fstat(file.fileno()).st_size - log_tail.HEADER_BYTES) // length
+        for start in range(count - 1, -1, -1):
+            file.seek(log_tail.HEADER_BYTES + start * length)
+            frame = file.read(length)
+            if frame[8:16] == salts and int.from_bytes(frame[:4], "big") != 1:
+                yield frame[log_tail.FRAME_HEADER_BYTES :]

@@ -7,13 +7,15 @@ import sqlite3
 import time
 from collections import Counter
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from derb_gateway import log_tail
+from derb_gateway.aside import drop_oldest, files_aside, set_aside
 from derb_gateway.errors import StoreInUse, StoreLocked
 from derb_gateway.migrations import SCHEMA_VERSION, bring_up
 from derb_gateway.salvage import salvage
+from derb_gateway.torn import take_back
 
 log = logging.getLogger(__name__)
 
@@ -43,10 +45,14 @@ def lock(path: Path) -> int:
 
 
 class Renewal(NamedTuple):
-    """A damaged file was replaced: where it is now, and how many readings came over; None: they could not be copied."""
+    """A damaged file was replaced: where it is now, and how many readings came over; None: they could not be copied.
+
+    `dropped`: how many older damaged files had to go.
+    """
 
     aside: Path
     salvaged: int | None
+    dropped: int = 0
 
 
 def open_store(path: Path, above_id: int = 0) -> tuple[sqlite3.Connection, Renewal | None]:
@@ -58,8 +64,9 @@ def open_store(path: Path, above_id: int = 0) -> tuple[sqlite3.Connection, Renew
         except Damaged as damage:
             log.error("store damaged", extra={"path": str(path), "why": str(damage)})  # noqa: TRY400
             aside = replace(path)
+    dropped = drop_oldest(path)  # first, since what they free may be what the salvage needs
     salvaged = _renew(path, aside, above_id)
-    return connect(path, above_id), Renewal(aside, salvaged)
+    return connect(path, above_id), Renewal(aside, salvaged, dropped)
 
 
 def replace(path: Path) -> Path:
@@ -77,7 +84,7 @@ def _unfinished(path: Path) -> Path:
 
 def _cut_off(path: Path) -> Path | None:
     """Return the file that is aside if there is no store since its salvage was begun and not ended."""
-    files = list(path.parent.glob(f"{path.name}.damaged-*Z")) if _unfinished(path).exists() else []
+    files = files_aside(path) if _unfinished(path).exists() else []
     return max(files, default=None)
 
 
@@ -125,6 +132,7 @@ def connect(path: Path, above_id: int = 0) -> sqlite3.Connection:
 
     Raises Damaged, StoreLocked.
     """
+    behind = _behind_log(path)
     try:
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     except sqlite3.Error as error:
@@ -133,6 +141,7 @@ def connect(path: Path, above_id: int = 0) -> sqlite3.Connection:
     connection.text_factory = text_of
     try:
         _prepare(connection, path, above_id)
+        _take_back(connection, behind)
     except sqlite3.DatabaseError as error:
         connection.close()
         if not is_damage(error):
@@ -145,6 +154,23 @@ def connect(path: Path, above_id: int = 0) -> sqlite3.Connection:
     return connection
 
 
+def _behind_log(path: Path) -> list[bytes]:
+    """Return the pages of a last transaction that a power cut, or a flipped bit, keeps SQLite from reading."""
+    try:
+        behind = log_tail.tail(path)
+    except OSError as error:
+        msg = f"{path}: its log cannot be read: {error.strerror}"
+        raise StoreLocked(msg) from None
+    if behind is not None and behind.certain:
+        raise Damaged("its log is damaged before its end")
+    return behind.pages if behind else []
+
+
+def _take_back(connection: sqlite3.Connection, pages: list[bytes]) -> None:
+    if pages and (count := take_back(connection, pages)):
+        log.warning("readings taken back from a torn log", extra={"readings": count})
+
+
 def text_of(raw: bytes) -> str:
     """Return text as it is kept; a flipped bit in it, which no check of SQLite's finds, must stop nobody who reads."""
     return raw.decode(errors="replace")
@@ -153,17 +179,6 @@ def text_of(raw: bytes) -> str:
 def is_damage(error: sqlite3.Error) -> bool:
     """Return whether an error says that the file's content is bad, not the disk or the caller."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-
-
-def set_aside(path: Path) -> Path:
-    """Rename a store and what belongs to it; return the new name."""
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-    aside = path.with_name(f"{path.name}.damaged-{stamp}")
-    for suffix in ("", "-wal", "-shm"):
-        part = path.with_name(path.name + suffix)
-        if part.exists():
-            part.rename(aside.with_name(aside.name + suffix))
-    return aside
 
 
 def check_whole(path: Path) -> str | None:

@@ -108,6 +108,7 @@ class Store:
         with suppress(sqlite3.Error):  # the log has it too
             now_ms = time.time_ns() // 1_000_000
             alarms.raise_alarm(self.db, name, f"{salvaged} came over from {renewal.aside}", now_ms)
+            self.count({"damaged_files_deleted": renewal.dropped} if renewal.dropped else {})
 
     def close(self) -> None:
         """Close the file and let others have it."""

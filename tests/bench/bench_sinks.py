@@ -1,8 +1,9 @@
 """A backlog drained to a real nats-server while the street goes on, beside nats-py's own asynchronous publishing.
 
-`drain`: from the store, in batches of 1,000, each acknowledged by JetStream and committed; a live reading is committed every
-5 ms meanwhile, and timed from its commit until the sink has it (`live_p99`). `bare`: the same JSON published by
-`publish_async`, 1,000 at a time, nothing read, nothing kept. `mapping`: rows into the upstream format only.
+`store_open`: until the store with the backlog is open. `drain`: from the store, in batches of 1,000, each acknowledged by
+JetStream and committed; a live reading is committed every 5 ms meanwhile, and timed from its commit until the sink has it
+(`live_p99`). `bare`: the same JSON published by `publish_async`, 1,000 at a time, nothing read, nothing kept. `mapping`: rows
+into the upstream format only.
 
     bench_sinks.py [READINGS]     300,000 unless told; the store is filled first, which is not timed
 """
@@ -33,6 +34,7 @@ from gateway.sinks.test_nats_sink import NatsServer  # noqa: E402 - the tests ar
 
 NODES = 1_000
 BATCH = 1_000
+FILLED_AT_ONCE = 5_000  # few, so that filling does not hide how much memory the drain takes
 LIVE_EVERY_S = 0.005
 NOW_MS = 1_795_000_000_000
 BODY = '{"state":"free","confidence":95,"previous_state_s":60}'
@@ -75,12 +77,20 @@ def settings(server: NatsServer) -> NatsSinkSettings:
     return NatsSinkSettings.model_validate(values)
 
 
-async def drain(folder: Path, server: NatsServer, count: int) -> dict[str, float]:
-    store = Store(folder / "derb.sqlite3")
-    for first in range(0, count, 50_000):
+def filled(path: Path, count: int) -> None:
+    store = Store(path)
+    for first in range(0, count, FILLED_AT_ONCE):
         store.db.execute("BEGIN")
-        store.insert(row(i) for i in range(first, min(first + 50_000, count)))
+        store.insert(row(i) for i in range(first, min(first + FILLED_AT_ONCE, count)))
         store.db.execute("COMMIT")
+    store.close()
+
+
+async def drain(folder: Path, server: NatsServer, count: int) -> dict[str, float]:
+    filled(folder / "derb.sqlite3", count)
+    start_s = time.perf_counter()
+    store = Store(folder / "derb.sqlite3")
+    open_ms = 1000 * (time.perf_counter() - start_s)
     writer, progress, places = Writer(store, lambda: None), Progress(store.last_id()), registry()
     sink = Timed(settings(server))
     forwarder = Forwarder(
@@ -105,6 +115,7 @@ async def drain(folder: Path, server: NatsServer, count: int) -> dict[str, float
     writer.close()
     store.close()
     return {
+        "store_open": open_ms,
         "drain_rate": (count + len(waits_ms)) / took_s,
         "drain_cpu": 1e6 * cpu_s / (count + len(waits_ms)),
         "live_p50": statistics.median(waits_ms),
@@ -151,7 +162,7 @@ async def bare(server: NatsServer, count: int) -> dict[str, float]:
     return {"bare_rate": count / took_s, "mapping_rate": count / mapping_s}
 
 
-UNITS = {"rate": "readings/s", "cpu": "us/reading", "p50": "ms", "p99": "ms", "growth": "MB"}
+UNITS = {"rate": "readings/s", "cpu": "us/reading", "p50": "ms", "p99": "ms", "growth": "MB", "open": "ms"}
 
 
 async def main(count: int) -> None:

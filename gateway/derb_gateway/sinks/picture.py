@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from derb_gateway.aside import drop_oldest, set_aside
 from derb_gateway.errors import StoreError
-from derb_gateway.schema import is_damage, set_aside
+from derb_gateway.schema import is_damage
 
 log = logging.getLogger(__name__)
 
@@ -98,6 +99,7 @@ class Picture:
                 if not is_damage(error):
                     raise
                 log.error("picture damaged, set aside", extra={"aside": str(set_aside(self._path))})  # noqa: TRY400
+                drop_oldest(self._path)
                 db = _connected(self._path)
             with closing(db), db:
                 yield db
