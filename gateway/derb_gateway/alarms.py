@@ -11,6 +11,7 @@ from derb_gateway.errors import StoreError
 STORE_DAMAGED, STORE_NOT_SALVAGED = "store_damaged", "store_not_salvaged"
 READINGS_SHED, STORE_OVER_BUDGET = "readings_shed", "store_over_budget"
 DISK_REFUSED = "disk_refused"
+ALARMS = (STORE_DAMAGED, STORE_NOT_SALVAGED, READINGS_SHED, STORE_OVER_BUDGET, DISK_REFUSED)
 _BUSY_S = 10.0
 
 

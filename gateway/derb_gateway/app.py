@@ -4,27 +4,35 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Coroutine, Iterator
+import socket
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import TYPE_CHECKING
 
 from derb_gateway.broker import BrokerProcess
 from derb_gateway.clock import Clock
-from derb_gateway.config import BrokerSettings, Config, SinkSettings
+from derb_gateway.config import BrokerSettings, Config
 from derb_gateway.errors import GatewayError
+from derb_gateway.forwarding import Forwarding
 from derb_gateway.housekeeping import Housekeeping
 from derb_gateway.intake import Intake, Limits
+from derb_gateway.liveness import Liveness
 from derb_gateway.mqtt_intake import MqttIntake
 from derb_gateway.orders import OrderBook, orders_path
+from derb_gateway.parts import Parts
 from derb_gateway.progress import Progress
 from derb_gateway.registry import load_registry
 from derb_gateway.relay_intake import RelayIntake
 from derb_gateway.releases import Releases, releases_path
-from derb_gateway.sinks.forwarder import Forwarder
-from derb_gateway.sinks.kinds import SinkSurroundings, make_sink
+from derb_gateway.sinks.kinds import SinkSurroundings
 from derb_gateway.store import Store
+from derb_gateway.vitals import Vitals
 from derb_gateway.wear import Wear
 from derb_gateway.writer import Writer
+
+if TYPE_CHECKING:
+    from derb_gateway.http_door import HttpDoor
+    from derb_gateway.measures import Measures
 
 log = logging.getLogger(__name__)
 
@@ -40,47 +48,75 @@ class Server:
         self.clock = clock or Clock()
         self.registry = load_registry(config.registry)
         self.stop = asyncio.Event()
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._parts = Parts()
         self._broker: BrokerProcess | None = None
+        self._listener: socket.socket | None = None
+        self._door: HttpDoor | None = None
 
     async def serve(self) -> None:
         """Run until told to stop. StopError at startup if a person must act first."""
         with self._signals():
-            await self.startup()
             try:
-                await self.main_loop()
+                await self.startup()
+                try:
+                    await self.main_loop()
+                finally:
+                    await self.shutdown()
             finally:
-                await self.shutdown()
+                if self._listener is not None:
+                    self._listener.close()
 
     async def startup(self) -> None:
         """Open the store, start the broker if it is ours, begin to take and to forward."""
-        config = self.config
-        self.store = Store(config.store.path)
-        kept = config.store
+        measures = self._measures()
+        self._open_store(measures)
+        broker = await self._start_broker() if self.config.broker.manage else self.config.broker
+        self._take(broker, measures)
+        self._forward()
+        self._watch()
+        if measures is not None:
+            self._open_door(measures)
+        log.info("gateway started", extra={"site": self.config.site, "nodes": len(self.registry.keys)})
+
+    def _measures(self) -> "Measures | None":
+        """Take the HTTP door's port, if there is to be one, before anything else is opened."""
+        if self.config.http is None:
+            return None
+        from derb_gateway.http_door import listen  # what it needs takes memory
+        from derb_gateway.measures import Measures
+
+        self._listener = listen(self.config.http)
+        return Measures()
+
+    def _open_store(self, measures: "Measures | None") -> None:
+        kept = self.config.store
+        self.store = Store(kept.path)
         limits = Limits(kept.quarantine_rows, kept.quarantine_bytes, kept.waiting_nodes)
         self.intake = Intake(self.registry, limits, slack_ms=int(2000 * self.clock.speed))
-        broker = await self._start_broker() if config.broker.manage else config.broker
-        self.orders = OrderBook(orders_path(config.store.path))
-        self.releases = Releases(releases_path(config.store.path))
-        self.writer = Writer(self.store, self.intake.forget)
+        self.orders = OrderBook(orders_path(kept.path))
+        self.releases = Releases(releases_path(kept.path))
+        self.writer = Writer(self.store, self.intake.forget, *([measures.committed] if measures else []))
         self.progress = Progress(self.store.last_id())
-        client_id = config.broker.client_id or f"derb-{config.site}"
-        street = MqttIntake(
+
+    def _take(self, broker: BrokerSettings, measures: "Measures | None") -> None:
+        """Begin to take what comes from the street."""
+        self.street = MqttIntake(
             broker,
-            client_id,
+            self.config.broker.client_id or f"derb-{self.config.site}",
             self.clock,
             self.writer,
             self.intake,
             self.progress,
             self.orders,
             self.releases,
-            gather_s=kept.gather_ms / 1000,
+            self.config.store.gather_ms / 1000,
+            *([measures.confirmed] if measures else []),
         )
-        self.forwarders = [self._forwarder(settings) for settings in config.sink]
-        self._start("intake", street.run(self.stop))
-        if config.relay:
+        self._parts.start("intake", self.street.run(self.stop))
+        self._pulses = [self.street.pulse]
+        if self.config.relay:
             self.relays = RelayIntake(
-                config.relay,
+                self.config.relay,
                 self.clock,
                 self.writer,
                 self.intake,
@@ -88,40 +124,76 @@ class Server:
                 self.orders,
                 self.releases,
             )
-            self._start("relays", self.relays.run(self.stop))
-        for forwarder in self.forwarders:
-            self._start(f"sink {forwarder.name}", forwarder.run())
-        sinks = [settings.name for settings in config.sink]
-        self.housekeeping = Housekeeping(config.store, sinks, self.writer, self.progress, Wear())
-        self._start("housekeeping", self.housekeeping.run())
-        log.info("gateway started", extra={"site": config.site, "nodes": len(self.registry.keys)})
+            self._parts.start("relays", self.relays.run(self.stop))
+            self._pulses.append(self.relays.pulse)
+
+    def _forward(self) -> None:
+        """Begin to hand on what is stored, and to keep the store in order."""
+        config = self.config
+        around = SinkSurroundings(config.site, config.store.path, lambda: self.registry)
+        self.forwarding = Forwarding(self._parts, around, self.writer, self.progress)
+        for settings in config.sink:
+            self.forwarding.start(settings)
+        self.housekeeping = Housekeeping(
+            config.store, self.forwarding.names, self.writer, self.progress, Wear()
+        )
+        self._parts.start("housekeeping", self.housekeeping.run())
+
+    def _watch(self) -> None:
+        """Begin to ask whether work gets on."""
+        self.liveness = Liveness(self.writer, self._pulses, self.config.stall_after_s)
+        self.vitals = Vitals(
+            self.street.connection,
+            self.writer,
+            self.liveness,
+            self.forwarding,
+            self.config.store.path,
+            self.clock,
+            lambda: self.registry,
+            self._broker,
+        )
+        self._parts.start("liveness", self.liveness.run())
+
+    def _open_door(self, measures: "Measures") -> None:
+        from derb_gateway.http_door import HttpDoor, http_app
+        from derb_gateway.metrics import GatewayMetrics
+
+        measures.registry.register(GatewayMetrics(self.vitals))
+        assert self._listener is not None
+        app = http_app(self.vitals.stalls, self.vitals.obstacles, measures.registry)
+        self._door = HttpDoor(self._listener, app)
+        self._parts.start("http", self._door.run())
 
     async def main_loop(self) -> None:
         """Wait for the order to stop, or for a task that ends by itself, which none should."""
         stopping = asyncio.create_task(self.stop.wait(), name="stop")
-        await asyncio.wait([stopping, *self._tasks.values()], return_when=asyncio.FIRST_COMPLETED)
+        failing = asyncio.create_task(self._parts.one_ends(), name="failing")
+        await asyncio.wait([stopping, failing], return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
-        for name, task in self._tasks.items():
-            if task.done() and not self.stop.is_set():
-                log.error("task ended by itself", extra={"task": name})
-                task.result()
+        if failing.done() and not self.stop.is_set():
+            failing.result()
+        failing.cancel()
 
     async def shutdown(self) -> None:
         """Stop taking, keep what came, hand on what can be handed on in time, let go."""
         self.stop.set()
-        await self._finish("intake", "relays")
-        for forwarder in self.forwarders:
-            forwarder.drain()
-        await self._finish(*(f"sink {forwarder.name}" for forwarder in self.forwarders))
-        await self._cancel_all()
+        await self._parts.finish(self.config.stop_deadline_s, "intake", "relays")
+        await self.forwarding.drain(self.config.stop_deadline_s)
+        if self._door is not None:
+            self._door.stop()
+            await self._parts.finish(self.config.stop_deadline_s, "http")
+        await self._parts.cancel()
         with suppress(GatewayError):  # what was written is noted next time
             await self.housekeeping.note_wear()
-        self.writer.close()
-        self.orders.close()
-        self.store.close()
+        self._let_go()
         if self._broker is not None:
             await self._broker.stop()
         log.info("gateway stopped")
+
+    def _let_go(self) -> None:
+        self.writer.close()
+        self.orders.close()
+        self.store.close()
 
     def reload_registry(self) -> None:
         """Take the registry file as it is now; a wrong one is logged and the old one stays."""
@@ -147,43 +219,10 @@ class Server:
             await self._broker.start()
         except GatewayError:
             await self._broker.stop()
-            self.store.close()
+            self._let_go()
             raise
-        self._start("broker", self._broker.run())
+        self._parts.start("broker", self._broker.run())
         return self._broker.settings
-
-    def _forwarder(self, settings: SinkSettings) -> Forwarder:
-        return Forwarder(
-            settings.name,
-            make_sink(
-                settings, SinkSurroundings(self.config.site, self.config.store.path, lambda: self.registry)
-            ),
-            settings,
-            (settings.retry_base_s, settings.retry_max_s),
-            path=self.config.store.path,
-            writer=self.writer,
-            progress=self.progress,
-            registry=lambda: self.registry,
-        )
-
-    def _start(self, name: str, work: Coroutine[Any, Any, None]) -> None:
-        self._tasks[name] = asyncio.create_task(work, name=name)
-
-    async def _finish(self, *names: str) -> None:
-        """Give tasks until the deadline to end by themselves."""
-        tasks = [self._tasks[name] for name in names if name in self._tasks]
-        if tasks:
-            _, late = await asyncio.wait(tasks, timeout=self.config.stop_deadline_s)
-            for task in late:
-                log.warning("task did not end in time", extra={"task": task.get_name()})
-
-    async def _cancel_all(self) -> None:
-        for task in self._tasks.values():
-            task.cancel()
-        results = await asyncio.gather(*self._tasks.values(), return_exceptions=True)
-        for name, result in zip(self._tasks, results, strict=True):
-            if isinstance(result, Exception):
-                log.error("task failed", extra={"task": name, "why": repr(result)})
 
     @contextmanager
     def _signals(self) -> Iterator[None]:

@@ -83,17 +83,26 @@ class LogSettings(Settings):
     format: Literal["auto", "text", "json"] = "auto"
 
 
+class HttpSettings(Settings):
+    """The HTTP door; it says how the gateway fares, to whoever can reach it."""
+
+    bind: str = "127.0.0.1"
+    port: Port = 8420
+
+
 class Config(Settings):
     """The whole configuration. Relative paths start at the file's own folder."""
 
     site: Name
     registry: TomlPath
     stop_deadline_s: float = Field(default=10.0, gt=0)
+    stall_after_s: float = Field(default=60.0, ge=1)
     broker: BrokerSettings = BrokerSettings()
     store: StoreSettings = StoreSettings()
     sink: list[SinkSettings] = Field(default_factory=list)
     relay: list[RelaySettings] = Field(default_factory=list)
     log: LogSettings = LogSettings()
+    http: HttpSettings | None = None
 
     @model_validator(mode="after")
     def _names_differ(self) -> "Config":

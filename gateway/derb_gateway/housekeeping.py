@@ -5,7 +5,7 @@ import logging
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from derb_gateway import alarms, schema
 from derb_gateway.config import StoreSettings
@@ -28,7 +28,12 @@ class Housekeeping:
     """One task beside the intake; each of its transactions is short."""
 
     def __init__(
-        self, settings: StoreSettings, sinks: Sequence[str], writer: Writer, progress: Progress, wear: Wear
+        self,
+        settings: StoreSettings,
+        sinks: Callable[[], Sequence[str]],
+        writer: Writer,
+        progress: Progress,
+        wear: Wear,
     ) -> None:
         self._settings = settings
         self._sinks = sinks
@@ -83,7 +88,7 @@ class Housekeeping:
                 return used
 
     def _pruned(self, store: Store, keep: int) -> tuple[int, int]:
-        return store.prune(keep, self._sinks, _PRUNED_AT_ONCE), used_bytes(store.db)
+        return store.prune(keep, self._sinks(), _PRUNED_AT_ONCE), used_bytes(store.db)
 
     async def _keep_budget(self) -> None:
         budget = self._settings.budget_bytes

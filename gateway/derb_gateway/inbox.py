@@ -11,7 +11,8 @@ from derb_gateway.mqtt_link import Link
 class Delivery(NamedTuple):
     """A message and the connection it must be acknowledged on; `arrival` None: nothing for the store.
 
-    `floor_ms`: with this message, everything that the broker took before this moment has come.
+    `floor_ms`: with this message, everything that the broker took before this moment has come. `came_s`: when it came, on
+    the monotonic clock.
     """
 
     link: Link
@@ -19,6 +20,7 @@ class Delivery(NamedTuple):
     qos: int
     arrival: Arrival | None
     floor_ms: int | None = None
+    came_s: float = 0.0
 
 
 class Inbox:

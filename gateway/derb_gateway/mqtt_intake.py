@@ -17,6 +17,7 @@ from derb_gateway.intake import Intake
 from derb_gateway.mqtt_link import Link, SessionWish, connect
 from derb_gateway.orders import OrderBook
 from derb_gateway.progress import Progress
+from derb_gateway.pulse import Pulse
 from derb_gateway.receipts import receipts
 from derb_gateway.reconnect import Reconnect
 from derb_gateway.releases import Releases, chunk_frames
@@ -50,8 +51,10 @@ class MqttIntake:
         orders: OrderBook | None = None,
         releases: Releases | None = None,
         gather_s: float = 0.0,
+        on_confirmed: Callable[[float], None] = lambda _: None,
     ) -> None:
-        """`gather_s`: how long a message may wait for others to share its commit."""
+        """`gather_s`: how long a message may wait for others to share its commit; `on_confirmed` is told how long the oldest
+        message of a batch waited for its receipt."""
         self._settings = settings
         self._client_id = client_id
         self._fence_topic = f"d/_/fence/{client_id}"
@@ -61,7 +64,9 @@ class MqttIntake:
         self._progress = progress
         self._orders = orders
         self._releases = releases
-        self._gather_s = gather_s
+        self.gather_s = gather_s
+        self.pulse = Pulse("intake")
+        self._on_confirmed = on_confirmed
         self._inbox = Inbox(_QOS0_WAITING)
         self._fence = Fence(clock, None)
         self._link: Link | None = None
@@ -132,7 +137,7 @@ class MqttIntake:
         self._last_came_s = self._clock.monotonic_s()
         if topic == self._fence_topic:
             floor_ms = self._fence.came_back(bytes(message.payload))
-            self._inbox.put(Delivery(link, message.mid, message.qos, None, floor_ms))
+            self._inbox.put(Delivery(link, message.mid, message.qos, None, floor_ms, self._last_came_s))
             return
         arrival = Arrival.of(
             topic,
@@ -142,24 +147,27 @@ class MqttIntake:
             error_ms=self._fence.error_ms(),
             synchronised=self._clock.synchronised(),
         )
-        self._inbox.put(Delivery(link, message.mid, message.qos, arrival))
+        self._inbox.put(Delivery(link, message.mid, message.qos, arrival, came_s=self._last_came_s))
 
     async def _pump(self) -> None:
         """Commit batch by batch until the inbox is closed and empty; one forms while the last one syncs."""
-        while batch := await self._inbox.drain(_BATCH, self._gather_s):
+        while batch := await self._inbox.drain(_BATCH, self.gather_s):
             outcome = await self._commit_stubbornly(batch)
             if outcome is not None:
                 await note(self._orders, outcome)
                 self._confirm(batch, outcome)
+                self._on_confirmed(self._clock.monotonic_s() - batch[0].came_s)
                 self._progress.reached(outcome.last_id)
             for delivery in batch:
                 if delivery.qos:
                     delivery.link.acknowledge(delivery.mid)
+            self.pulse.rest()
 
     async def _commit_stubbornly(self, batch: list[Delivery]) -> Outcome | None:
         """Try until the disk takes it: what is not acknowledged is safe in the broker and in the street."""
         jitter = FullJitter(*_DISK_RETRY)
         while True:
+            self.pulse.beat()  # a disk that refuses is no stall of ours
             try:
                 return await self._commit(batch)
             except StoreError as error:

@@ -40,6 +40,7 @@ class Reconnect:
     ) -> None:
         self.state = State.IDLE
         self.failures = 0
+        self.why = ""
         self._name = name
         self._session = session
         self._jitter = jitter
@@ -70,6 +71,7 @@ class Reconnect:
 
     def _failed(self, error: BrokerError) -> None:
         self.failures += 1
+        self.why = str(error)
         log.warning("connection lost", extra={"to": self._name, "state": self.state.value, "why": str(error)})
 
     def steady(self) -> None:

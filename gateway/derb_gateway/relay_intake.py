@@ -12,6 +12,7 @@ from derb_gateway.config import RelaySettings
 from derb_gateway.intake import Intake
 from derb_gateway.orders import OrderBook
 from derb_gateway.progress import Progress
+from derb_gateway.pulse import Pulse
 from derb_gateway.receipts import receipts
 from derb_gateway.relay_connection import RelayConnection
 from derb_gateway.relay_line import Ended
@@ -55,6 +56,7 @@ class RelayIntake:
         self._routes = Routes()
         self._waiting: deque[Arrival] = deque()
         self._wake = asyncio.Event()
+        self.pulse = Pulse("relay intake")
         self._closed = False
         self._counts: Counter[str] = Counter()
         self._saved_s: dict[str, float] = {}
@@ -143,10 +145,13 @@ class RelayIntake:
                 return
             counts, self._counts = self._counts, Counter()
             to_save, self._to_save = self._to_save, set()
-            outcome = await self._writer.do_stubbornly(partial(self._write, batch, counts, to_save))
+            outcome = await self._writer.do_stubbornly(
+                partial(self._write, batch, counts, to_save), self.pulse.beat
+            )
             await note(self._orders, outcome)
             self._confirm(outcome)
             self._progress.reached(outcome.last_id)
+            self.pulse.rest()
 
     def _write(self, batch: list[Arrival], counts: Counter[str], to_save: set[str], store: Store) -> Outcome:
         """Runs in the writer's thread."""

@@ -31,14 +31,22 @@ class _Job(NamedTuple):
 class Writer:
     """Runs jobs in order; a job's promise is kept once what it wrote is on the disk."""
 
-    def __init__(self, store: Store, on_rollback: Callable[[], None]) -> None:
-        """`on_rollback` is called in the writer's thread whenever what was written is void."""
+    def __init__(
+        self,
+        store: Store,
+        on_rollback: Callable[[], None],
+        on_commit: Callable[[float], None] = lambda _: None,
+    ) -> None:
+        """Both are called in the writer's thread: `on_rollback` whenever what was written is void, `on_commit` with
+        the seconds from the beginning of a transaction until it was on the disk."""
         self._store = store
         self._on_rollback = on_rollback
+        self._on_commit = on_commit
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self.commits = 0
         self.refusing: str | None = None  # why the disk took nothing the last time
+        self.replacing_since_s: float | None = None  # time.monotonic() while a damaged file is replaced
         self._thread.start()
 
     async def do(self, work: Callable[[Store], T]) -> T:
@@ -47,10 +55,11 @@ class Writer:
         self._jobs.put(_Job(work, promise))
         return await asyncio.shield(asyncio.wrap_future(promise))
 
-    async def do_stubbornly(self, work: Callable[[Store], T]) -> T:
+    async def do_stubbornly(self, work: Callable[[Store], T], on_try: Callable[[], None] = lambda: None) -> T:
         """As `do`, until the disk takes it: what has no receipt is safe in the street."""
         jitter = FullJitter(*_DISK_RETRY)
         while True:
+            on_try()
             try:
                 return await self.do(work)
             except StoreError as error:
@@ -107,6 +116,7 @@ class Writer:
 
     def _transaction(self, jobs: list[_Job]) -> list[Any]:
         self._store.ensure_open()
+        began_s, changes = time.perf_counter(), self._store.db.total_changes
         self._store.db.execute("BEGIN IMMEDIATE")
         results = [job.work(self._store) for job in jobs]
         if self.refusing is not None:
@@ -114,6 +124,8 @@ class Writer:
         self._store.db.execute("COMMIT")
         self.refusing = None
         self.commits += 1
+        if self._store.db.total_changes != changes:  # one that wrote nothing is not synced either
+            self._on_commit(time.perf_counter() - began_s)
         return results
 
     def _roll_back(self, error: Exception) -> None:
@@ -128,10 +140,13 @@ class Writer:
     def _replace(self, damage: sqlite3.Error) -> None:
         """Set a damaged file aside; if that fails, every later transaction tries to open a new one first."""
         log.error("store damaged", extra={"path": str(self._store.path), "why": str(damage)})
+        self.replacing_since_s = time.monotonic()
         try:
             self._store.replace_damaged()
         except StoreError as error:
             log.error("damaged store not replaced", extra={"why": str(error)})  # noqa: TRY400 - its text says it all
+        finally:
+            self.replacing_since_s = None
 
 
 def _translated(error: Exception) -> Exception:

@@ -7,6 +7,7 @@ import pytest
 from derb_gateway.config import (
     BrokerSettings,
     Config,
+    HttpSettings,
     LogSettings,
     StoreSettings,
     load_config,
@@ -26,6 +27,7 @@ MODELS = [
     BrokerSettings,
     Config,
     FileSinkSettings,
+    HttpSettings,
     HttpSinkSettings,
     LogSettings,
     MqttSinkSettings,
@@ -48,7 +50,7 @@ def _example(heading: str) -> str:
 
 @pytest.mark.parametrize("model", MODELS)
 def test_every_key_is_on_the_page(model: type[Settings]) -> None:
-    tables = {"broker", "store", "log", "sink"}
+    tables = {"broker", "store", "log", "http", "sink"}
     missing = [
         name for name in model.model_fields if name not in tables and not re.search(rf"\b{name}\b", PAGE)
     ]

@@ -32,7 +32,7 @@ class Rig:
         self.writer = Writer(self.store, lambda: None)
         self.io = folder / "io"
         self.housekeeping = Housekeeping(
-            self.settings, ["fast", "slow"], self.writer, Progress(0), Wear(self.io)
+            self.settings, lambda: ["fast", "slow"], self.writer, Progress(0), Wear(self.io)
         )
         self.seq = dict.fromkeys(NODES, 0)
 

@@ -48,6 +48,7 @@ class Forwarder:
         """`retry_s`: first and largest bound of the wait after a failure; `path`: the store's file."""
         self.name = name
         self.healthy = True
+        self.retries = 0
         self._lanes = Lanes(0)
         self._sink = sink
         self._batching = batching
@@ -262,6 +263,7 @@ class Forwarder:
 
     def _failed(self, state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome is not None else None
+        self.retries += 1
         if self.healthy and error is not None:
             known = isinstance(error, RetryError)
             log.warning(

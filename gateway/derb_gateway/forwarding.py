@@ -1,0 +1,64 @@
+"""All sinks' tasks: started, changed while the gateway runs, drained at the end. Sinks know nothing of each other."""
+
+from collections.abc import Iterator
+
+from derb_gateway.config import SinkSettings
+from derb_gateway.parts import Parts
+from derb_gateway.progress import Progress
+from derb_gateway.sinks.forwarder import Forwarder
+from derb_gateway.sinks.kinds import SinkSurroundings, make_sink
+from derb_gateway.writer import Writer
+
+
+class Forwarding:
+    """The forwarders of the moment."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        around: SinkSurroundings,
+        writer: Writer,
+        progress: Progress,
+    ) -> None:
+        self._parts = parts
+        self._around = around
+        self._writer = writer
+        self._progress = progress
+        self._running: dict[str, tuple[SinkSettings, Forwarder]] = {}
+
+    def names(self) -> list[str]:
+        """Return the sinks' names."""
+        return list(self._running)
+
+    def forwarders(self) -> Iterator[Forwarder]:
+        """Yield the forwarders of the moment."""
+        for _, forwarder in list(self._running.values()):
+            yield forwarder
+
+    def start(self, settings: SinkSettings) -> None:
+        """Begin to forward to a sink, from where it stopped."""
+        forwarder = self._forwarder(settings)
+        self._running[settings.name] = settings, forwarder
+        self._parts.start(_task(settings.name), forwarder.run())
+
+    async def drain(self, deadline_s: float) -> None:
+        """Deliver what there is, as far as the time allows."""
+        for forwarder in self.forwarders():
+            forwarder.drain()
+        await self._parts.finish(deadline_s, *(_task(name) for name in self._running))
+
+    def _forwarder(self, settings: SinkSettings) -> Forwarder:
+        return Forwarder(
+            settings.name,
+            make_sink(settings, self._around),
+            settings,
+            (settings.retry_base_s, settings.retry_max_s),
+            path=self._around.store,
+            writer=self._writer,
+            progress=self._progress,
+            registry=self._around.registry,
+        )
+
+
+def _task(sink: str) -> str:
+    return f"sink {sink}"
