@@ -57,11 +57,15 @@ class SinkRetry(RetryError):
     """An upstream did not take a batch this time.
 
     `overloaded`: it asks for a slower pace; `after_s`: it does not want to be asked before that, None if it did not say.
+    `suspect`: it was there, so that the batch itself may be at fault.
     """
 
-    def __init__(self, why: str, *, overloaded: bool = False, after_s: float | None = None) -> None:
+    def __init__(
+        self, why: str, *, overloaded: bool = False, after_s: float | None = None, suspect: bool = False
+    ) -> None:
         super().__init__(why)
         self.overloaded = overloaded
+        self.suspect = suspect
         self.after_s = after_s
 
 

@@ -18,6 +18,12 @@ _WHY_KEPT = 200
 _WHOLE = 2.0  # times `timeout_s`, for an answer that drips byte by byte; httpx's own timeouts must come first, since only they
 # let go of a socket in the middle of a TLS handshake
 _OVERLOADED = {429, 503}
+_SUSPECT = {500, 501}  # 502, 503 and 504 say that it is somebody else who is away
+_HUNG_UP = (
+    httpx.RemoteProtocolError,
+    httpx.ReadError,
+    httpx.WriteError,
+)  # perhaps over what stands in the batch
 _REFUSED = {400, 413, 414, 415, 422}  # the batch itself; other 4xx mean a wrong place or a wrong login
 
 
@@ -54,12 +60,13 @@ class HttpUpstream:
                 self._settings.timeout_s
             ):  # an answer that drips byte by byte ends here
                 return await self._asked(method, url, body, headers)
-        except (TimeoutError, httpx.TimeoutException):
+        except (TimeoutError, httpx.TimeoutException) as error:
             msg = f"no answer in time ({self._settings.timeout_s:g} s)"
-            raise SinkRetry(msg, overloaded=True) from None
+            suspect = not isinstance(error, httpx.ConnectTimeout)
+            raise SinkRetry(msg, overloaded=True, suspect=suspect) from None
         except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, OSError, ValueError) as error:
             msg = f"{type(error).__name__}: {error}"
-            raise SinkRetry(msg) from error
+            raise SinkRetry(msg, suspect=isinstance(error, _HUNG_UP)) from error
 
     async def close(self) -> None:
         """Let go of the connections."""
@@ -128,7 +135,10 @@ def _judge(answer: Answer, headers: httpx.Headers) -> None:
     if answer.status in _REFUSED:
         raise SinkRefused(why)
     raise SinkRetry(
-        why, overloaded=answer.status in _OVERLOADED, after_s=retry_after_s(headers.get("Retry-After"))
+        why,
+        overloaded=answer.status in _OVERLOADED,
+        after_s=retry_after_s(headers.get("Retry-After")),
+        suspect=answer.status in _SUSPECT,
     )
 
 

@@ -75,7 +75,7 @@ class MqttSink:
             raise SinkRefused(msg)
         if code >= _FAILED:
             msg = f"the upstream broker does not take it (reason code {code:#x})"
-            raise SinkRetry(msg)
+            raise SinkRetry(msg, suspect=True)
         if code == NO_SUBSCRIBER and self._settings.require_subscriber:
             msg = f"nobody subscribes to {topic} upstream"
             raise SinkRetry(msg)

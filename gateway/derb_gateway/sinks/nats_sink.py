@@ -107,7 +107,8 @@ class NatsSink:
                 (refused if too_large else again)[place] = f"{type(error).__name__}: {error}"
         if len(again) == count:
             await self.close()
-            raise SinkRetry(next(iter(again.values())), overloaded=True)
+            answered = any(ack.done() and not ack.cancelled() for ack in acks)
+            raise SinkRetry(next(iter(again.values())), overloaded=True, suspect=answered)
         if len(refused) == count:
             raise SinkRefused(next(iter(refused.values())))
         if refused or again:

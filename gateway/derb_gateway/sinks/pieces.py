@@ -10,6 +10,7 @@ from derb_gateway.sinks.base import Batch, Lane
 from derb_gateway.store import StoredReading
 from derb_gateway.upstream import upstream_reading
 
+_TRIES_OF_A_HALF = 2
 _FRAME_BYTES = 330  # of a reading as JSON, its body aside
 
 
@@ -22,18 +23,20 @@ class Piece:
     rows: tuple[StoredReading, ...]
     upstream: tuple[dict[str, Any], ...] = field(repr=False)
     tries: int = 0
+    failures: int = 0  # as a whole, though the upstream was there
 
     def batch(self) -> Batch:
         """Return what a sink gets of it."""
         return Batch(self.rows[0].id, self.rows[-1].id, self.upstream, self.lane)
 
     def halves(self) -> list["Piece"]:
-        """Return two pieces of about the same size."""
+        """Return two pieces of about the same size; of what has failed often, each is tried a few times more."""
         middle = len(self.rows) // 2
+        cut = replace(self, failures=max(0, self.failures - _TRIES_OF_A_HALF))
         first = replace(
-            self, upto=self.rows[middle - 1].id, rows=self.rows[:middle], upstream=self.upstream[:middle]
+            cut, upto=self.rows[middle - 1].id, rows=self.rows[:middle], upstream=self.upstream[:middle]
         )
-        return [first, replace(self, rows=self.rows[middle:], upstream=self.upstream[middle:])]
+        return [first, replace(cut, rows=self.rows[middle:], upstream=self.upstream[middle:])]
 
     def only(self, places: Sequence[int]) -> "Piece":
         """Return the same piece with some of its readings; it counts as a try once the sink takes others of them."""

@@ -267,7 +267,7 @@ async def test_a_target_that_refuses_everything_is_a_wrong_target(
 ) -> None:
     rig.sink.refuses = lambda _: True
     forwarder = rig.forwarder(size=10)
-    forwarder._jitter = lambda _: 3600.0
+    forwarder._patience._jitter = lambda _: 3600.0
     rig.start(forwarder)
     await rig.make(80)
     await eventually(lambda: any("sink is away" in message for message in caplog.messages))

@@ -112,6 +112,7 @@ async def test_what_is_not_the_batchs_fault_is_tried_again(upstream: FakeUpstrea
     error = await retried(upstream)
     assert str(status) in str(error)
     assert not error.overloaded
+    assert error.suspect == (status == 500), "only then may the batch be what breaks it"
     assert len(upstream.asked) == 1, "no redirect is followed"
 
 
