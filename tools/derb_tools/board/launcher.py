@@ -55,7 +55,7 @@ class Launcher(Protocol):
     def kill(self, pipes: Pipes) -> None: ...
 
 
-class _PipePairs:
+class PipePairs:
     """Three pipes, of which the child gets the far ends."""
 
     def __init__(self) -> None:
@@ -104,7 +104,7 @@ class ForkServer:
             raise BoardBroken("the MicroPython fork server did not start")
 
     def start(self) -> Pipes:
-        pairs = _PipePairs()
+        pairs = PipePairs()
         try:
             answer = self._ask({}, pairs.child_ends())
         finally:
@@ -137,7 +137,7 @@ class PlainLauncher:
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
 
     def start(self) -> Pipes:
-        pairs = _PipePairs()
+        pairs = PipePairs()
         stdin, output, messages = pairs.child_ends()
         try:
             process = subprocess.Popen(
@@ -189,16 +189,22 @@ def launcher(heap_kb: int) -> Launcher:
 
 def _make(program: str, heap_kb: int) -> Launcher:
     if program:
-        return PlainLauncher(_found(program), heap_kb)
+        return PlainLauncher(found_program(program), heap_kb)
     spec = importlib.util.find_spec(_EXTENSION)
     if spec is None or spec.origin is None:
         raise NoMicroPython("no MicroPython here: install derb[tools], or set MICROPYTHON to its unix port")
     if sys.platform != "linux":
-        return PlainLauncher(_found(str(Path(sys.executable).with_name("micropython"))), heap_kb)
+        return PlainLauncher(found_program(str(Path(sys.executable).with_name("micropython"))), heap_kb)
     return ForkServer(Path(spec.origin), heap_kb)
 
 
-def _found(program: str) -> str:
+def boot_script() -> Path:
+    """The harness that MicroPython runs."""
+    return _SCRIPT
+
+
+def found_program(program: str) -> str:
+    """The path of a MicroPython that can be run. Raises NoMicroPython."""
     found = shutil.which(program)
     if not found:
         raise NoMicroPython(f"{program} is not a MicroPython that can be run")

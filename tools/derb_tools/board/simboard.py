@@ -18,7 +18,7 @@ from typing import Any
 from .asleep import let_chips_sleep, pin_reaches
 from .errors import BoardError, BoardStuck
 from .image import make_image
-from .launcher import launcher
+from .launcher import Launcher, launcher
 from .nvs import Value, read_nvs, write_nvs
 from .outcome import outcome
 from .parts import Faults, Part, Site, radio, wiring
@@ -39,7 +39,8 @@ class SimBoard:
 
     `speed`: how much faster than real it sleeps, 0: in no time. While a connection is open it waits in
     real time for what may come, `network_speed` times as fast. `air_port` is that of an `air.Air`; `console` a
-    terminal in raw mode that the firmware's sys.stdin and sys.stdout are on.
+    terminal in raw mode that the firmware's sys.stdin and sys.stdout are on. `starter` starts its processes, if not
+    the usual launcher.
     """
 
     dir: Path
@@ -56,12 +57,14 @@ class SimBoard:
     patience: Patience = field(default_factory=Patience)
     air_port: int | None = None
     console: Path | None = None
+    starter: Launcher | None = None
 
     def __post_init__(self) -> None:
         if len(self.node_id) != 6:
             raise ValueError("a node id has 6 bytes")
         self.dir.mkdir(parents=True, exist_ok=True)
         self._running: Supervision | None = None
+        self.raw_prompt = False  # of a soft reset: main.py is left out
         if self._file("state.json").exists():
             self.state = BoardState.load(self._file("state.json"))
             self.now_ms = max(self.now_ms, self.state.now_ms)
@@ -220,10 +223,11 @@ class SimBoard:
             "uart_in": {str(number): received.hex() for number, received in uart_in.items()},
             "air_port": self.air_port,
             "console": None if self.console is None else str(self.console),
+            "raw": self.raw_prompt,
         }
 
     def _run(self, order: dict[str, object], on_line: OnLine | None) -> Heard:
-        starter = launcher(self.silicon.heap_kb)
+        starter = self.starter or launcher(self.silicon.heap_kb)
         pipes = starter.start()
         self._running = Supervision(starter, pipes, self.patience, on_line)
         try:

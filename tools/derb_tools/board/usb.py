@@ -20,6 +20,7 @@ from pathlib import Path
 
 CONSOLE_BYTES = 260  # the buffer behind sys.stdin of the ESP32 port; what comes when it is full is lost
 
+_CTRL_C = b"\x03"
 _READ_BYTES = 4096
 _POLL_MS = 100
 
@@ -53,14 +54,16 @@ class _Pair:
 class UsbCable:
     """A context manager; plugged in from the start.
 
-    `to_board` and `to_laptop` may be set to functions that damage what passes. `counts`: `to_board`, `to_laptop` in
-    bytes, `overrun` (the console was full), `unplugged` and `unread` (nobody took it).
+    `to_board` and `to_laptop` may be set to functions that damage what passes. `interrupt()` is asked at each Ctrl-C and
+    returns whether the board took it at once; if not, it waits in the console as any byte. `counts`: `to_board`,
+    `to_laptop` in bytes, `overrun` (the console was full), `unplugged` and `unread` (nobody took it).
     """
 
     def __init__(self, port: Path) -> None:
         self.port = port
         self.to_board: Damage = _unharmed
         self.to_laptop: Damage = _unharmed
+        self.interrupt: Callable[[], bool] = lambda: False
         self.counts: Counter[str] = Counter()
         self._board = _Pair()
         self._laptop: _Pair | None = None
@@ -109,6 +112,15 @@ class UsbCable:
                 self._laptop = None
         self._ring()
 
+    def say(self, sent: bytes) -> None:
+        """Pass to the laptop what the chip says before or beside its firmware."""
+        with self._lock:
+            self._give_laptop(self.to_laptop(sent))
+
+    def type_in(self, keys: bytes) -> None:
+        """Put keys into the board's console; to be called by what damages bytes on their way to the laptop."""
+        self._fill_console(keys)
+
     def _ring(self) -> None:
         os.write(self._bell, b".")
 
@@ -140,6 +152,12 @@ class UsbCable:
         self.counts["unread"] += len(sent) - taken
 
     def _give_board(self, sent: bytes) -> None:
+        *before, rest = sent.split(_CTRL_C)
+        for part in before:
+            self._fill_console(part if self.interrupt() else part + _CTRL_C)
+        self._fill_console(rest)
+
+    def _fill_console(self, sent: bytes) -> None:
         room = max(0, CONSOLE_BYTES - self._board.unread())
         taken = _write(self._board.near, sent[:room])
         self.counts["to_board"] += taken

@@ -1,5 +1,7 @@
 """What the simulated board tells its supervisor, over a pipe whose descriptor is its first argument.
 
+The order comes from stdin, or from the descriptor that is its second argument.
+
 One line a message: a letter, a space, JSON. Every end of a wake goes through `end()`, which never returns: it
 waits for the supervisor's SIGKILL, so that no `finally` or `except` of the firmware runs after the power has
 gone.
@@ -9,15 +11,14 @@ import json
 import os as _real_os
 import sys
 
-_STDIN_FD = 0
 _LENGTH_DIGITS = 8
 
 _pipe = open(int(sys.argv[1]), "wb")
-_stdin = open(_STDIN_FD, "rb")
+_stdin = open(int(sys.argv[2]) if len(sys.argv) > 2 else 0, "rb")
 
 
 def order():
-    """What the supervisor wants, from stdin: a length in 8 digits, then JSON; None at its end.
+    """What the supervisor wants: a length in 8 digits, then JSON; None at its end.
 
     A forked board comes to life inside the first read.
     """
