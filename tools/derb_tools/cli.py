@@ -40,6 +40,9 @@ SUBCOMMANDS = {
     "boards": Subcommand(
         "derb_tools.boards_command:boards", "tools", "The boards that are known, and one of them explained."
     ),
+    "selftest": Subcommand(
+        "derb_tools.selftest:selftest", "tools", "Test a node at the serial port: pass, or what to do."
+    ),
     "energy": Subcommand("derb_tools.energy:energy", "tools", "How long a battery should last, modelled."),
     "release": Subcommand("derb_tools.release:app", "tools", "Signed firmware for nodes in the street."),
     "load": Subcommand("derb_tools.load:load", "gateway", "A fleet at the wire level, to try a gateway."),

@@ -6,6 +6,10 @@ ToolError               the words say what is wrong and what to do: stop
 ├── AskedWrong          what was asked for is not there, or does not go together: misuse, exit code 2
 ├── BoardFileError      board files are wrong; one line for each mistake
 ├── FirmwareFailed      the firmware's own code raised where it must not
+├── PortError           no serial port, or one that cannot be opened
+├── NodeSilent          a node did not give its prompt in time
+├── LineBroken          what came over the serial line was lost or damaged, again and again
+├── NodeRaised          what the node was asked to do raised there; `traceback` is what it said
 └── FrameRefused        a frame is not what it should be
 """
 
@@ -36,6 +40,27 @@ class BoardFileError(ToolError):
 
 class FirmwareFailed(ToolError):
     """The firmware's own code raised where it must not."""
+
+
+class PortError(ToolError):
+    """There is no serial port, or it cannot be opened."""
+
+
+class NodeSilent(ToolError):
+    """A node did not give its prompt in time."""
+
+
+class LineBroken(ToolError):
+    """What came over the serial line was lost or damaged, again and again."""
+
+
+class NodeRaised(ToolError):
+    """What the node was asked to do raised there; `traceback` is what it said."""
+
+    def __init__(self, traceback: str) -> None:
+        last = traceback.strip().rpartition("\n")[2] or "nothing"
+        super().__init__(f"the node could not do it: {last}")
+        self.traceback = traceback
 
 
 class FrameRefused(ToolError):
