@@ -91,6 +91,7 @@ class Server:
     def _open_store(self, measures: "Measures | None") -> None:
         kept = self.config.store
         self.store = Store(kept.path)
+        self.store.note_pid()
         limits = Limits(kept.quarantine_rows, kept.quarantine_bytes, kept.waiting_nodes)
         self.intake = Intake(self.registry, limits, slack_ms=int(2000 * self.clock.speed))
         self.orders = OrderBook(orders_path(kept.path))

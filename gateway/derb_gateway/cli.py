@@ -19,6 +19,7 @@ from derb_gateway.order_status import orders_json
 from derb_gateway.orders import OrderBook, orders_path
 from derb_gateway.orders_cli import command, config_app, update
 from derb_gateway.quarantine_cli import quarantine_app
+from derb_gateway.registry_cli import registry_app
 from derb_gateway.status import status as read_status
 
 FAILED, MISUSED = 1, 2
@@ -26,6 +27,7 @@ FAILED, MISUSED = 1, 2
 app = typer.Typer(help="The gateway: takes readings from the street and hands them on.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
 app.add_typer(quarantine_app, name="quarantine")
+app.add_typer(registry_app, name="registry")
 app.command()(command)
 app.command()(update)
 

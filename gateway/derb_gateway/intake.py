@@ -121,10 +121,16 @@ class _Batch:
                 self._ask(node, arrival, decode_ask(node, key, arrival.payload))
                 return
             uplink = decode_uplink(node, key, arrival.payload)
+        except UnknownNode as refused:
+            if self._intake.registry.is_revoked(node):
+                self._refuse(
+                    arrival, "key_revoked", f"node {node} was replaced, and its key has had its time"
+                )
+            else:
+                self._refuse(arrival, refused.reason, str(refused))
+                self._wait(node, arrival)
         except FrameError as refused:
             self._refuse(arrival, refused.reason, str(refused))
-            if isinstance(refused, UnknownNode):
-                self._wait(node, arrival)
         except Exception as crash:
             log.exception("decoder failed", extra={"topic": arrival.topic, "raw": arrival.payload.hex()})
             self._refuse(arrival, "decoder_failed", repr(crash))

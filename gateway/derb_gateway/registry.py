@@ -1,148 +1,128 @@
-"""Who may speak and where it stands: nodes, bays and containers from one TOML file."""
+"""Who may speak and where it stands, looked up by node; from one TOML file."""
 
-import re
-from dataclasses import dataclass, field
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import NamedTuple
 
-from pydantic import AfterValidator, Field, model_validator
-
+from derb_gateway.closures import Closures, closures_of
 from derb_gateway.errors import ConfigError
-from derb_gateway.fill_shape import FillTable, of_shape, of_table
-from derb_gateway.toml_model import Settings, load_toml
+from derb_gateway.registry_file import Bay as Bay
+from derb_gateway.registry_file import Container as Container
+from derb_gateway.registry_file import NodeEntry as NodeEntry
+from derb_gateway.registry_file import NodeId as NodeId
+from derb_gateway.registry_file import RegistryFile
+from derb_gateway.registry_file import node_id as node_id
+from derb_gateway.registry_rules import mistakes
+from derb_gateway.site_time import unix_ms
+from derb_gateway.toml_lines import line_of
+from derb_gateway.toml_model import parse_toml, read_text
 
-_NODE = re.compile(r"[0-9a-f]{12}")
-_KEY = re.compile(r"[0-9a-fA-F]{64}")
-
-
-def node_id(text: str) -> str:
-    """Return a node id as it is on the wire; capitals, colons and dashes as in a MAC address are taken. ValueError."""
-    node = re.sub(r"[\s:-]", "", text).lower()
-    if not _NODE.fullmatch(node):
-        raise ValueError("is not 12 hex digits")
-    return node
-
-
-def _key_hex(text: str) -> str:
-    if not _KEY.fullmatch(text):
-        raise ValueError("is not 64 hex digits")
-    return text
+_FOR_EVER_MS = 1 << 62
 
 
-NodeId = Annotated[str, AfterValidator(node_id)]
-KeyHex = Annotated[str, AfterValidator(_key_hex), Field(repr=False)]
+class Term(NamedTuple):
+    """From when until when a node watches its place, and until when its key is good (Unix ms)."""
 
-
-class NodeEntry(Settings):
-    """One [[node]]: its factory id (12 hex digits), its key (64) and what it watches."""
-
-    id: NodeId
-    key: KeyHex
-    bay: str | None = None
-    container: str | None = None
-
-    @model_validator(mode="after")
-    def _one_place(self) -> "NodeEntry":
-        if self.bay is not None and self.container is not None:
-            raise ValueError("a node watches a bay or a container, not both")
-        return self
-
-
-class Bay(Settings):
-    """One [[bay]]: a parking place."""
-
-    id: str
-    zone: str
-    lat: float = Field(ge=-90, le=90)
-    lon: float = Field(ge=-180, le=180)
-
-
-class Container(Bay):
-    """One [[container]]: a waste bin, its empty and full distance in mm, and its shape or its own table."""
-
-    empty_mm: int = Field(gt=0)
-    full_mm: int = Field(ge=0)
-    floor_pct: int = Field(default=100, ge=10, le=1000)
-    shape: Literal["cone", "box"] = "cone"
-    fill_table: FillTable = ()
-
-    @model_validator(mode="after")
-    def _empty_is_deeper(self) -> "Container":
-        if self.empty_mm <= self.full_mm:
-            raise ValueError("empty_mm must be more than full_mm: the surface rises towards the sensor")
-        return self
-
-    def level_pct(self, distance_mm: int) -> float:
-        """Return the fill level in percent, 0.0 to 100.0, to one decimal."""
-        if self.fill_table:
-            return round(of_table(self.fill_table, distance_mm), 1)
-        height = (self.empty_mm - distance_mm) / (self.empty_mm - self.full_mm)
-        return round(100 * of_shape(min(1.0, max(0.0, height)), self.floor_pct / 100, self.shape), 1)
-
-
-class RegistryFile(Settings):
-    """The file as written."""
-
-    node: list[NodeEntry] = Field(default_factory=list)
-    bay: list[Bay] = Field(default_factory=list)
-    container: list[Container] = Field(default_factory=list)
+    since_ms: int = 0
+    until_ms: int = _FOR_EVER_MS
+    key_until_ms: int = _FOR_EVER_MS
 
 
 @dataclass(frozen=True)
 class Registry:
-    """Looked up by node id."""
+    """Looked up by node id. A node without a term watches its place for ever."""
 
     keys: dict[str, bytes] = field(repr=False, default_factory=dict)
     bays: dict[str, Bay] = field(default_factory=dict)
     containers: dict[str, Container] = field(default_factory=dict)
+    terms: Mapping[str, Term] = field(default_factory=dict)
+    closures: Closures = field(default_factory=lambda: Closures({}))
 
     def key(self, node: str) -> bytes | None:
         """Return a node's 32-byte key, None for a stranger."""
         return self.keys.get(node)
 
+    def bay_of(self, node: str, at_ms: int) -> Bay | None:
+        """Return the bay that a node watched at a moment."""
+        return self.bays.get(node) if self._watches(node, at_ms) else None
 
-def load_registry(path: Path) -> Registry:
-    """Return the registry in a TOML file; ConfigError with every mistake in it."""
-    read = load_toml(path, RegistryFile)
-    problems = [f"{path}: {problem}" for problem in _problems(read)]
+    def container_of(self, node: str, at_ms: int) -> Container | None:
+        """Return the container that a node watched at a moment."""
+        return self.containers.get(node) if self._watches(node, at_ms) else None
+
+    def watched_bays(self) -> Iterable[Bay]:
+        """Return the bays that have a node, each once, whatever nodes it had."""
+        return {bay.id: bay for bay in self.bays.values()}.values()
+
+    def watched_containers(self) -> Iterable[Container]:
+        """Return the containers that have a node, each once."""
+        return {container.id: container for container in self.containers.values()}.values()
+
+    def is_revoked(self, node: str) -> bool:
+        """Return whether a node's key was good once and is not any more."""
+        return node in self.terms and node not in self.keys
+
+    def expired(self, now_ms: int) -> set[str]:
+        """Return the nodes whose keys have had their time."""
+        return {node for node in self.keys if self._term(node).key_until_ms <= now_ms}
+
+    def without_keys(self, nodes: set[str]) -> "Registry":
+        """Return the registry as it is once these keys are revoked; where the nodes stood is still known."""
+        return replace(self, keys={node: key for node, key in self.keys.items() if node not in nodes})
+
+    def _term(self, node: str) -> Term:
+        return self.terms.get(node, Term())
+
+    def _watches(self, node: str, at_ms: int) -> bool:
+        if node not in self.terms:
+            return True
+        term = self.terms[node]
+        return term.since_ms <= at_ms < term.until_ms
+
+
+def load_registry(path: Path, now_ms: int | None = None) -> Registry:
+    """Return the registry in a TOML file, without keys that have had their time by now; ConfigError with every mistake."""
+    read = load_registry_file(path)
+    registry = registry_of(read)
+    return registry.without_keys(registry.expired(time.time_ns() // 1_000_000 if now_ms is None else now_ms))
+
+
+def load_registry_file(path: Path) -> RegistryFile:
+    """Return the file as it is written; ConfigError with every mistake in it."""
+    return parse_registry(read_text(path), path)
+
+
+def parse_registry(text: str, path: Path) -> RegistryFile:
+    """Return the text of a registry file; ConfigError with every mistake in it, by file and line."""
+    read = parse_toml(text, path, RegistryFile)
+    problems = [(line_of(text, place) or 0, told) for place, told in mistakes(read)]
     if problems:
-        raise ConfigError(problems)
+        raise ConfigError([f"{path}:{line}: {told}" for line, told in sorted(problems)])
+    return read
+
+
+def registry_of(read: RegistryFile) -> Registry:
+    """Return a file's tables by node."""
     bays = {bay.id: bay for bay in read.bay}
     containers = {container.id: container for container in read.container}
     return Registry(
         {n.id: bytes.fromhex(n.key) for n in read.node},
         {n.id: bays[n.bay] for n in read.node if n.bay is not None},
         {n.id: containers[n.container] for n in read.node if n.container is not None},
+        {n.id: _term(n, read.site.timezone) for n in read.node if _has_term(n)},
+        closures_of(read),
     )
 
 
-def _problems(read: RegistryFile) -> list[str]:
-    bays, containers = {bay.id for bay in read.bay}, {c.id for c in read.container}
-    problems = _twice("node", [n.id for n in read.node])
-    problems += _twice("bay", [b.id for b in read.bay]) + _twice("container", [c.id for c in read.container])
-    problems += _shared_keys(read.node)
-    problems += _twice("a node for bay", [n.bay for n in read.node if n.bay is not None])
-    problems += _twice("a node for container", [n.container for n in read.node if n.container is not None])
-    for n in read.node:
-        if n.bay is not None and n.bay not in bays:
-            problems.append(f"node {n.id}: there is no [[bay]] with id {n.bay!r}")
-        if n.container is not None and n.container not in containers:
-            problems.append(f"node {n.id}: there is no [[container]] with id {n.container!r}")
-    return problems
+def _has_term(node: NodeEntry) -> bool:
+    return any(moment is not None for moment in (node.since, node.replaced_at, node.key_until))
 
 
-def _twice(what: str, ids: list[str]) -> list[str]:
-    seen: set[str] = set()
-    doubled = {i for i in ids if i in seen or seen.add(i)}  # type: ignore[func-returns-value]
-    return [f"{what} {i!r} is there twice" for i in sorted(doubled)]
-
-
-def _shared_keys(nodes: list[NodeEntry]) -> list[str]:
-    """Name the nodes, never the key: two nodes with one key can speak for each other."""
-    holder: dict[str, str] = {}
-    problems = []
-    for n in nodes:
-        first = holder.setdefault(n.key.lower(), n.id)
-        if first != n.id:
-            problems.append(f"nodes {first} and {n.id} have the same key")
-    return problems
+def _term(node: NodeEntry, timezone: str) -> Term:
+    since, until, key_until = (
+        None if moment is None else unix_ms(moment, timezone)
+        for moment in (node.since, node.replaced_at, node.key_until)
+    )
+    return Term(since or 0, until or _FOR_EVER_MS, key_until or _FOR_EVER_MS)

@@ -41,6 +41,7 @@ def lock(path: Path) -> int:
         os.close(descriptor)
         msg = f"{path}: another gateway is using this store"
         raise StoreInUse(msg) from None
+    os.ftruncate(descriptor, 0)  # who held it before is not who may be signalled now
     return descriptor
 
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from derb_gateway import alarms, schema
+from derb_gateway import alarms, running, schema
 from derb_gateway.errors import StoreError, StoreLocked
 from derb_gateway.intervals import IntervalSet
 
@@ -73,6 +73,10 @@ class Store:
         self._untold = self.renewal
         self.is_open = True
         self._tell()
+
+    def note_pid(self) -> None:
+        """Let other commands signal this process while it holds the store."""
+        running.note_pid(self._lock)
 
     def replace_damaged(self) -> None:
         """Set the file aside and go on with a new one; StoreError, and `ensure_open` tries again."""

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from derb_gateway.errors import ConfigError
+from derb_gateway.toml_lines import line_of
 
 S = TypeVar("S", bound="Settings")
 
@@ -28,19 +29,41 @@ class Settings(BaseModel):
 
 def load_toml(path: Path, model: type[S]) -> S:
     """Return the file as a `model`; ConfigError with one line for each mistake."""
+    return parse_toml(read_text(path), path, model)
+
+
+def read_text(path: Path) -> str:
+    """Return a file as text, its line ends as they are; ConfigError."""
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        return path.read_bytes().decode("utf-8")
     except OSError as error:
         raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from None
-    except UnicodeDecodeError:
-        raise ConfigError([f"{path}: is not UTF-8 text"]) from None
+    except UnicodeDecodeError as error:
+        line = 1 + error.object[: error.start].count(b"\n")
+        raise ConfigError([f"{path}:{line}: is not UTF-8 text: save the file as UTF-8"]) from None
+
+
+def parse_toml(text: str, path: Path, model: type[S]) -> S:
+    """Return the text of a file as a `model`; ConfigError with one line for each mistake."""
+    try:
+        table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError([f"{path}: is not TOML: {error}"]) from None
+    except RecursionError:
+        raise ConfigError([f"{path}: is not TOML: its arrays stand too deep in each other"]) from None
     try:
         loaded = model.model_validate(table)
     except ValidationError as error:
-        raise ConfigError([_problem(path, model, e) for e in error.errors()]) from None
+        raise ConfigError(
+            [_problem(at_line(path, text, e["loc"]), model, e) for e in error.errors()]
+        ) from None
     return resolve_paths(loaded, path.parent.resolve())
+
+
+def at_line(path: Path, text: str, location: Sequence[int | str]) -> str:
+    """Return `registry.toml:12`, or the path alone if the line is not to be found."""
+    line = line_of(text, _untagged(location))
+    return f"{path}:{line}" if line else str(path)
 
 
 def resolve_paths(settings: S, folder: Path) -> S:
@@ -59,13 +82,13 @@ def _resolved(value: Any, folder: Path) -> Any:
     return value
 
 
-def _problem(path: Path, model: type[BaseModel], error: ErrorDetails) -> str:
+def _problem(path: str, model: type[BaseModel], error: ErrorDetails) -> str:
     where = dotted(error["loc"])
     if error["type"] == "extra_forbidden":
         known = sorted(known_keys(model, error["loc"][:-1]))
         return f"{path}: {where}: unknown key{nearest(str(error['loc'][-1]), known)}"
     if error["type"] == "missing":
-        return f"{path}: {where}: is missing"
+        return f"{path}: {where}: is missing: write {error['loc'][-1]} = …"
     told = error["msg"].removeprefix("Value error, ")
     given = error["input"]
     secret = where.endswith(_SECRETS)  # a log is no place for a key, not even a wrong one
@@ -83,12 +106,21 @@ def nearest(word: str, known: Sequence[str]) -> str:
 def dotted(location: Sequence[int | str]) -> str:
     """Return a key path as a person writes it: sink[0].path; union tags are left out."""
     text = ""
-    for i, part in enumerate(location):
+    for part in _untagged(location):
         if isinstance(part, int):
             text += f"[{part}]"
-        elif not (i and isinstance(location[i - 1], int) and i + 1 < len(location)):
+        else:
             text += f".{part}" if text else part
     return text
+
+
+def _untagged(location: Sequence[int | str]) -> list[int | str]:
+    """Leave out the words that pydantic puts behind an index to tell the members of a union apart."""
+    return [
+        part
+        for before, part, after in zip(("", *location), location, (*location[1:], 0), strict=False)
+        if not (isinstance(before, int) and isinstance(part, str) and isinstance(after, str))
+    ]
 
 
 def known_keys(model: type[BaseModel], location: Sequence[int | str]) -> set[str]:
@@ -101,7 +133,7 @@ def known_keys(model: type[BaseModel], location: Sequence[int | str]) -> set[str
             t for m in tables if part in m.model_fields for t in _tables(m.model_fields[part].annotation)
         ]
         tables = inner or [m for m in tables if part in _tags(m)] or tables
-    return {name for table in tables for name in table.model_fields}
+    return {field.alias or name for table in tables for name, field in table.model_fields.items()}
 
 
 def _tables(annotation: Any) -> list[type[BaseModel]]:

@@ -29,23 +29,24 @@ def upstream_reading(reading: StoredReading, registry: Registry) -> dict[str, An
         "time_error_s": times.error_s(reading.error_ms),
         "received_at": iso_utc(reading.received_ms),
         "clock_synchronised": bool(reading.synchronised),
-        **_place(reading.node, registry),
+        **_place(reading, registry),
         **body,
-        **_level(reading.node, body, registry),
+        **_level(reading, body, registry),
     }
 
 
-def _place(node: str, registry: Registry) -> dict[str, str]:
-    if bay := registry.bays.get(node):
+def _place(reading: StoredReading, registry: Registry) -> dict[str, str]:
+    """Return where the node stood when it made the reading."""
+    if bay := registry.bay_of(reading.node, reading.observed_ms):
         return {"bay": bay.id, "zone": bay.zone}
-    if container := registry.containers.get(node):
+    if container := registry.container_of(reading.node, reading.observed_ms):
         return {"container": container.id, "zone": container.zone}
     return {}
 
 
-def _level(node: str, body: dict[str, Any], registry: Registry) -> dict[str, float | None]:
+def _level(reading: StoredReading, body: dict[str, Any], registry: Registry) -> dict[str, float | None]:
     if "distance_mm" not in body:
         return {}
-    container, distance_mm = registry.containers.get(node), body["distance_mm"]
+    container, distance_mm = registry.container_of(reading.node, reading.observed_ms), body["distance_mm"]
     known = container is not None and distance_mm is not None
     return {"level_pct": container.level_pct(distance_mm) if known and container else None}

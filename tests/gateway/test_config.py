@@ -1,5 +1,6 @@
 """Configuration: every mistake at once, each with file, key and what was meant."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,8 @@ def problems(tmp_path: Path, text: str) -> list[str]:
     path.write_text(text)
     with pytest.raises(ConfigError) as refused:
         load_config(path)
-    return [problem.removeprefix(f"{path}: ") for problem in refused.value.problems]
+    assert all(problem.startswith(str(path)) for problem in refused.value.problems)
+    return [re.sub(r"^(:\d+)?: ", "", problem.removeprefix(str(path))) for problem in refused.value.problems]
 
 
 def load(tmp_path: Path, text: str) -> Config:
@@ -53,11 +55,22 @@ def test_a_good_one_with_paths_from_its_own_folder(tmp_path: Path) -> None:
 def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     text = GOOD.replace("registry =", "registri =").replace("port = 1884", 'port = "1884"\nmange = true')
     assert problems(tmp_path, text) == [
-        "registry: is missing",
+        "registry: is missing: write registry = …",
         "broker.port: input should be a valid integer (given: '1884')",
         'broker.mange: unknown key; did you mean "manage"?',
         'registri: unknown key; did you mean "registry"?',
     ]
+
+
+def test_a_mistake_names_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "gateway.toml"
+    path.write_text(GOOD.replace("directory =", "directry ="))
+    with pytest.raises(ConfigError) as refused:
+        load_config(path)
+    line = 1 + GOOD[: GOOD.index("directory =")].count("\n")
+    assert (
+        f'{path}:{line}: sink[0].directry: unknown key; did you mean "directory"?' in refused.value.problems
+    )
 
 
 def test_a_key_deep_inside_names_its_place_and_its_neighbour(tmp_path: Path) -> None:

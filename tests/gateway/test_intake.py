@@ -1,11 +1,13 @@
 """The intake's promises: kept once, confirmed only what is kept, refused with a reason, and never a crash."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from derb_gateway.downlink import Range
 from derb_gateway.intake import Limits
 from derb_gateway.readings import LEVEL, PARKING, Level, Reading, Uplink
+from derb_gateway.registry import Term
 from derb_tools.wire import encode_uplink
 from gateway.kit import KEY, NODE, NOW_MS, OTHER, OTHER_KEY, STRANGER, Disk, arrival, frame, parking
 from hypothesis import HealthCheck, given, settings
@@ -151,6 +153,16 @@ def test_a_stranger_waits_until_the_operator_lets_it_in(disk: Disk) -> None:
     disk.take(arrival(stranger, node=STRANGER))
     assert disk.store.db.execute("SELECT * FROM waiting").fetchall() == []
     assert disk.sequences(STRANGER) == [0]
+
+
+def test_a_node_that_was_replaced_is_refused_after_its_grace_and_does_not_wait_for_anybody(
+    disk: Disk,
+) -> None:
+    registry = replace(disk.intake.registry, terms={NODE: Term(0, NOW_MS, NOW_MS + 1000)})
+    disk.intake.registry = registry.without_keys(registry.expired(NOW_MS + 1000))
+    disk.take(arrival(frame(0)))
+    assert counters(disk) == {"frames": 1, "refused.key_revoked": 1}
+    assert disk.store.db.execute("SELECT * FROM waiting").fetchall() == []
 
 
 def test_a_time_gets_surer_until_it_is_forwarded(disk: Disk) -> None:

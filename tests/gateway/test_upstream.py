@@ -1,9 +1,10 @@
 """A reading as the city gets it."""
 
 import json
+from dataclasses import replace
 
 from derb_gateway.readings import ALARM, HEALTH, LEVEL, PARKING
-from derb_gateway.registry import Registry
+from derb_gateway.registry import Registry, Term
 from derb_gateway.store import StoredReading
 from derb_gateway.upstream import upstream_reading
 from gateway.kit import NODE, NOW_MS, OTHER, registry
@@ -43,6 +44,18 @@ def test_no_distance_or_no_container_is_no_level() -> None:
     nowhere = upstream_reading(stored(LEVEL, {"status": "ok", "distance_mm": 812}, OTHER), Registry())
     assert nowhere["level_pct"] is None
     assert "container" not in nowhere
+
+
+def test_a_reading_stands_where_its_node_stood_when_it_was_made() -> None:
+    body: dict[str, object] = {"state": "free", "confidence": 95, "previous_state_s": 1320}
+    made_ms = stored(PARKING, body).observed_ms
+    for term, stands in (
+        (Term(made_ms, made_ms + 1), True),
+        (Term(made_ms + 1), False),
+        (Term(0, made_ms), False),
+    ):
+        known = replace(registry(), terms={NODE: term})
+        assert ("bay" in upstream_reading(stored(PARKING, body), known)) is stands
 
 
 def test_health_and_alarm() -> None:

@@ -52,7 +52,7 @@ class NgsiLdSink:
     async def deliver(self, batch: Batch, state: str | None) -> str | None:
         """Tell the broker what is new. SinkRetry, SinkPartly, SinkRefused, StoreError."""
         registry = self._registry()
-        told, place_of = self._news(batch, registry)
+        told, place_of = self._news(batch)
         await asyncio.to_thread(self._picture.save, told)
         entities = {entity["id"]: entity for entity in self._entities(told, registry)}
         if entities:
@@ -72,12 +72,12 @@ class NgsiLdSink:
         """Let go of the connections."""
         await self._upstream.close()
 
-    def _news(self, batch: Batch, registry: Registry) -> tuple[dict[Key, Told], dict[str, set[int]]]:
+    def _news(self, batch: Batch) -> tuple[dict[Key, Told], dict[str, set[int]]]:
         """Return what the batch says that is not the past, and which readings stand behind which entity."""
         told: dict[Key, Told] = {}
         source: dict[Key, int] = {}
         for i, reading in enumerate(batch.readings):
-            place = self._place(reading, registry)
+            place = self._place(reading)
             for attribute, value in self._says(place, reading, told) if place else ():
                 key, new = (place, attribute), Told.of(value, reading)
                 known = told.get(key) or self._picture.get(*key)
@@ -88,12 +88,11 @@ class NgsiLdSink:
             place_of.setdefault(place, set()).add(i)
         return told, place_of
 
-    def _place(self, reading: Mapping[str, Any], registry: Registry) -> str:
+    def _place(self, reading: Mapping[str, Any]) -> str:
         """Return the id of the entity that a reading speaks of, nothing if it has no place."""
-        if bay := registry.bays.get(reading["node"]):
-            return urn("ParkingSpot", self._site, bay.id)
-        container = registry.containers.get(reading["node"])
-        return urn("WasteContainer", self._site, container.id) if container else ""
+        if "bay" in reading:
+            return urn("ParkingSpot", self._site, reading["bay"])
+        return urn("WasteContainer", self._site, reading["container"]) if "container" in reading else ""
 
     def _says(
         self, place: str, reading: Mapping[str, Any], told: Mapping[Key, Told]
@@ -117,18 +116,18 @@ class NgsiLdSink:
         for (place, attribute), each in told.items():
             attributes.setdefault(place, {})[attribute] = each
         zones = set(self._stale_zones)
-        for bay in registry.bays.values():
+        for bay in registry.watched_bays():
             if mine := attributes.get(urn("ParkingSpot", self._site, bay.id)):
                 zones.add(bay.zone)
                 yield parking_spot(bay, self._site, mine)
-        for container in registry.containers.values():
+        for container in registry.watched_containers():
             if mine := attributes.get(urn("WasteContainer", self._site, container.id)):
                 yield waste_container(container, self._site, mine)
         yield from self._zones(zones, registry)
 
     def _zones(self, zones: set[str], registry: Registry) -> Iterator[Entity]:
         bays_of: dict[str, list[Bay]] = {zone: [] for zone in sorted(zones)}
-        for bay in registry.bays.values():
+        for bay in registry.watched_bays():
             if bay.zone in bays_of:
                 bays_of[bay.zone].append(bay)
         for zone, bays in bays_of.items():

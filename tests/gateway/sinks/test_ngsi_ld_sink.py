@@ -25,6 +25,7 @@ BAYS = {
 }
 BIN = Container(id="b17", zone="maarif", lat=33.58, lon=-7.62, empty_mm=1500, full_mm=250)
 REGISTRY = Registry({}, BAYS, {"b" * 12: BIN})
+PLACE = {node: {"bay": bay.id} for node, bay in BAYS.items()} | {"b" * 12: {"container": BIN.id}}
 A, B, C, CONTAINER = (*BAYS, "b" * 12)
 SPOT_A, SPOT_B = "urn:ngsi-ld:ParkingSpot:casa:001", "urn:ngsi-ld:ParkingSpot:casa:002"
 ZONE, BIN_ID = "urn:ngsi-ld:OnStreetParking:casa:maarif", "urn:ngsi-ld:WasteContainer:casa:b17"
@@ -39,6 +40,7 @@ def read(node: str, seq: int, kind: str, at: str = "06:00:00", **body: object) -
         "seq": seq,
         "kind": kind,
         "observed_at": f"2026-11-28T{at}.000Z",
+        **PLACE.get(node, {}),
         **body,
     }
 
