@@ -8,16 +8,13 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import threading
 import time
-from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
 from derb_tools.load_node import LoadNode
-from gateway.kit import NODE, OTHER, Mosquitto, free_port, listening, wait_until
+from gateway.daemon import ARCHIVE, Daemon, Nodes
+from gateway.kit import NODE, Mosquitto, free_port, listening, wait_until
 from gateway.test_registry import NODES, PLACES
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
@@ -26,149 +23,11 @@ SEED = 20_261_122
 KILLS = 6
 
 
-class Daemon:
-    """`derb gateway run` in a process of its own, started again as often as it takes."""
-
-    all: ClassVar[list["Daemon"]] = []
-
-    def __init__(self, folder: Path, port: int, sinks: str, broker: str = "") -> None:
-        self.all.append(self)
-        self.folder = folder
-        self.config = folder / "gateway.toml"
-        (folder / "registry.toml").write_text(NODES + PLACES)
-        self.config.write_text(
-            f'site = "test"\nregistry = "registry.toml"\nstop_deadline_s = 3.0\n'
-            f"[broker]\nport = {port}\nfence_s = 0.2\nretry_base_s = 0.05\nretry_max_s = 0.3\n"
-            f"{broker}\n{sinks}"
-        )
-        self.log = folder / "gateway.log"
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-W", "error", "-m", "derb_gateway", "run", "--config", str(self.config)],
-                stderr=log,
-            )
-
-    def end(self, number: int) -> int:
-        assert self.process is not None
-        self.process.send_signal(number)
-        code = self.process.wait(20)
-        self.process = None
-        return code
-
-    def logged(self, message: str) -> int:
-        lines = self.log.read_text().splitlines() if self.log.exists() else []
-        return sum(f'"message": "{message}"' in line for line in lines)
-
-    def counters(self) -> Counter[str]:
-        try:
-            with sqlite3.connect(f"file:{self.folder}/derb.sqlite3?mode=ro", uri=True) as db:
-                rows = dict(db.execute("SELECT name, value FROM counter"))
-            db.close()
-        except sqlite3.Error:
-            rows = {}
-        return Counter(rows)
-
-    def archived(self) -> Counter[str]:
-        """The upstream keys in the file sink, counted."""
-        keys: Counter[str] = Counter()
-        for path in sorted((self.folder / "out").glob("*.ndjson")):
-            keys.update(json.loads(line)["key"] for line in path.read_text().splitlines())
-        return keys
-
-
-ARCHIVE = (
-    '[[sink]]\ntype = "file"\nname = "archive"\ndirectory = "out"\nbatch_age_s = 0.1\nrotate_bytes = 20000\n'
-)
-
-
-class Nodes:
-    """Two nodes that keep sending until everything they made is confirmed."""
-
-    def __init__(self, port: int) -> None:
-        self.lock = threading.Lock()
-        keys = {NODE: bytes(range(32)), OTHER: bytes(range(32, 64))}
-        self.nodes = {f"d/{node}/d": LoadNode(node, key, 1) for node, key in keys.items()}
-        self.client = Client(CallbackAPIVersion.VERSION2, reconnect_on_failure=True)
-        self.client.reconnect_delay_set(1, 1)
-        self.client.on_connect = lambda client, *_: client.subscribe([(topic, 0) for topic in self.nodes])
-        self.client.on_message = self._took
-        self.client.connect("127.0.0.1", port)
-        self.client.loop_start()
-
-    def _took(self, _client: Client, _userdata: object, message: object) -> None:
-        with self.lock:
-            self.nodes[message.topic].took(bytes(message.payload), time.monotonic())  # type: ignore[attr-defined]
-
-    def send(self, *, new: bool = True) -> None:
-        for topic, node in self.nodes.items():
-            with self.lock:
-                again = node.overdue_frame(time.monotonic(), 0.5)
-                frames = [
-                    frame for frame in (again, node.new_frame(time.monotonic()) if new else None) if frame
-                ]
-            for frame in frames:
-                self.client.publish(topic[:-1] + "u", frame, 1)
-
-    def waiting(self) -> int:
-        with self.lock:
-            return sum(node.waiting for node in self.nodes.values())
-
-    def keys(self) -> set[str]:
-        return set().union(*(node.made_keys() for node in self.nodes.values()))
-
-    def confirmed(self) -> set[str]:
-        with self.lock:
-            return {key for node in self.nodes.values() for key in node.made_keys()} - {
-                f"{node.node}:{node.boot}:{sequence}"
-                for node in self.nodes.values()
-                for sequence in node._made_s
-            }
-
-    def finish(self) -> None:
-        def all_confirmed() -> bool:
-            self.send(new=False)
-            time.sleep(0.05)
-            return self.waiting() == 0
-
-        wait_until(all_confirmed, 30)
-
-    def close(self) -> None:
-        self.client.disconnect()
-        self.client.loop_stop()
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    broker = Mosquitto(tmp_path / "broker")
-    broker.start()
-    yield broker
-    broker.stop()
-
-
-@pytest.fixture(autouse=True)
-def _nothing_stays_behind() -> Iterator[None]:
-    yield
-    for daemon in Daemon.all:
-        if daemon.process is not None:
-            daemon.end(signal.SIGKILL)
-    Daemon.all.clear()
-
-
 @pytest.fixture
 def daemon(tmp_path: Path, broker: Mosquitto) -> Daemon:
     daemon = Daemon(tmp_path, broker.port, ARCHIVE)
     daemon.start()
     return daemon
-
-
-@pytest.fixture
-def nodes(broker: Mosquitto) -> Iterator[Nodes]:
-    nodes = Nodes(broker.port)
-    yield nodes
-    nodes.close()
 
 
 def send_for(nodes: Nodes, seconds: float) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+from gateway.daemon import Daemon, Nodes
 from gateway.kit import Mosquitto, free_port, wait_until
-from gateway.test_app import Daemon, Nodes, broker, nodes  # noqa: F401 - fixtures
 
 # A gateway whose writer hangs, for as long as a file is there, at a write that each commit does.
 HANGS = """
@@ -60,14 +60,14 @@ class Watched(Daemon):
 
 
 @pytest.fixture
-def watched(tmp_path: Path, broker: Mosquitto) -> Watched:  # noqa: F811
+def watched(tmp_path: Path, broker: Mosquitto) -> Watched:
     watched = Watched(tmp_path, broker.port)
     watched.start()
     wait_until(watched.is_ready)
     return watched
 
 
-def test_a_hung_writer_is_neither_alive_nor_ready_until_it_goes_on(watched: Watched, nodes: Nodes) -> None:  # noqa: F811
+def test_a_hung_writer_is_neither_alive_nor_ready_until_it_goes_on(watched: Watched, nodes: Nodes) -> None:
     watched.hang.touch()
     nodes.send()
     wait_until(lambda: watched.why_not("healthz") not in ([], None))
@@ -78,7 +78,7 @@ def test_a_hung_writer_is_neither_alive_nor_ready_until_it_goes_on(watched: Watc
     nodes.finish()
 
 
-def test_a_broker_that_is_away_leaves_it_alive_and_not_ready(watched: Watched, broker: Mosquitto) -> None:  # noqa: F811
+def test_a_broker_that_is_away_leaves_it_alive_and_not_ready(watched: Watched, broker: Mosquitto) -> None:
     broker.stop(kill=True)
     wait_until(lambda: watched.why_not("readyz") not in ([], None))
     (why,) = watched.why_not("readyz") or []
@@ -89,7 +89,7 @@ def test_a_broker_that_is_away_leaves_it_alive_and_not_ready(watched: Watched, b
     assert "derb_broker_connected 1.0" in watched.get("metrics").text
 
 
-def test_a_disk_that_takes_nothing_leaves_it_alive_and_not_ready(watched: Watched, nodes: Nodes) -> None:  # noqa: F811
+def test_a_disk_that_takes_nothing_leaves_it_alive_and_not_ready(watched: Watched, nodes: Nodes) -> None:
     """The process may write no file beyond its size, which is to SQLite a disk that turned read-only or full."""
     assert watched.process is not None
     log_bytes = (watched.folder / "derb.sqlite3-wal").stat().st_size
@@ -103,7 +103,7 @@ def test_a_disk_that_takes_nothing_leaves_it_alive_and_not_ready(watched: Watche
     wait_until(watched.is_ready)
 
 
-def test_what_came_is_in_the_metrics(watched: Watched, nodes: Nodes) -> None:  # noqa: F811
+def test_what_came_is_in_the_metrics(watched: Watched, nodes: Nodes) -> None:
     nodes.send()
     nodes.finish()
     text = watched.get("metrics").text

@@ -56,3 +56,37 @@ def test_a_person_gets_text() -> None:
 def test_the_form_suits_who_reads_it(settings: dict[str, str], kind: type) -> None:
     set_up_logging(LogSettings.model_validate(settings))
     assert isinstance(logging.getLogger().handlers[0].formatter, kind)
+
+
+def test_a_line_from_the_street_cannot_pass_for_one_of_ours() -> None:
+    line = TextLines().format(record(topic="d/x/u\n12:00:00 INFO    all is well"))
+    assert "\n" not in line
+    assert json.loads(JsonLines().format(record(topic="a\nb")))["topic"] == "a\nb"
+
+
+def test_no_secret_is_said_in_either_form() -> None:
+    made = record(password="pa55word", why="https://city:pa55word@host", keys={"node_key": "pa55word"})
+    try:
+        raise ValueError("bearer pa55word")
+    except ValueError:
+        made.exc_info = sys.exc_info()
+    for form in (TextLines(), JsonLines()):
+        line = form.format(made)
+        assert "pa55word" not in line
+        assert "ValueError" in line
+
+
+def test_raw_frames_and_numbers_stay_as_they_are() -> None:
+    line = json.loads(JsonLines().format(record(raw="ab" * 32, number=7, sequences=[1, 2], key="n:1:2")))
+    assert (line["raw"], line["number"], line["sequences"], line["key"]) == ("ab" * 32, 7, [1, 2], "n:1:2")
+
+
+def test_a_flood_is_summed_up_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up_logging(LogSettings())
+    for n in range(500):
+        logging.getLogger("derb").warning("sink is away", extra={"attempt": n})
+    (handler,) = logging.getLogger().handlers
+    handler.filters[0].sum_up(all_of_them=True)  # type: ignore[union-attr]
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert len(lines) == 21
+    assert (lines[-1]["left_out"], lines[-1]["attempt"]) == (480, 499)
