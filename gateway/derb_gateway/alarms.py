@@ -9,6 +9,7 @@ from typing import NamedTuple
 from derb_gateway.errors import StoreError
 
 STORE_DAMAGED, STORE_NOT_SALVAGED = "store_damaged", "store_not_salvaged"
+STORE_RESTORED = "store_restored"
 READINGS_SHED, STORE_OVER_BUDGET = "readings_shed", "store_over_budget"
 DISK_REFUSED = "disk_refused"
 ALARMS = (STORE_DAMAGED, STORE_NOT_SALVAGED, READINGS_SHED, STORE_OVER_BUDGET, DISK_REFUSED)

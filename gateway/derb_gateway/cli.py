@@ -9,10 +9,12 @@ import typer
 
 from derb_gateway import alarms
 from derb_gateway.app import Server
+from derb_gateway.backup_cli import backup, restore
 from derb_gateway.check import check as run_checks
 from derb_gateway.clock import Clock, SimulatedClock
 from derb_gateway.config import Config, load_config
 from derb_gateway.errors import ConfigError, GatewayError
+from derb_gateway.export_cli import export
 from derb_gateway.findings import Verdict
 from derb_gateway.logs import set_up_logging
 from derb_gateway.order_status import orders_json
@@ -30,6 +32,9 @@ app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(registry_app, name="registry")
 app.command()(command)
 app.command()(update)
+app.command()(backup)
+app.command()(restore)
+app.command()(export)
 
 ConfigOption = Annotated[Path, typer.Option("--config", help="the gateway's TOML file")]
 

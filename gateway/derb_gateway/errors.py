@@ -16,6 +16,8 @@
     * BrokerMissing: no broker program to start
     * StoreLocked: the store may not be opened
       * StoreInUse: another gateway has it
+    * BackupError: a backup cannot be made or put back like this
+    * ExportError: there is nothing of what is asked for
 """
 
 from collections.abc import Mapping
@@ -101,3 +103,11 @@ class StoreLocked(StopError):
 
 class StoreInUse(StoreLocked):
     """Another gateway has this store open."""
+
+
+class BackupError(StopError):
+    """A backup cannot be made or put back like this."""
+
+
+class ExportError(StopError):
+    """There is nothing of what is asked for."""

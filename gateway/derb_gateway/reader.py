@@ -46,7 +46,7 @@ def readings_after(
     query = f"SELECT {_COLUMNS} FROM reading WHERE id > ? AND id <= ? ORDER BY id"  # noqa: S608 - names of ours
     with read_only(path) as connection:
         found = connection.execute(query, (after_id, _ENDLESS if upto_id is None else upto_id))
-        return list(islice(filter(_is_sound, (StoredReading(*row) for row in found)), at_most))
+        return list(islice(filter(is_sound, (StoredReading(*row) for row in found)), at_most))
 
 
 def next_id(path: Path, after_id: int) -> int | None:
@@ -56,7 +56,7 @@ def next_id(path: Path, after_id: int) -> int | None:
         return None if found is None else int(found)
 
 
-def _is_sound(reading: StoredReading) -> bool:
+def is_sound(reading: StoredReading) -> bool:
     """Return whether a reading can be forwarded; one with a flipped bit in it would hold up all that come after it."""
     if plausible(reading.kind, reading.body):
         return True

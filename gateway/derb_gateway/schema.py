@@ -189,7 +189,7 @@ def check_whole(path: Path) -> str | None:
     """
     db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
     try:
-        return _fault(db)
+        return fault_of(db)
     except sqlite3.DatabaseError as error:
         if is_damage(error):
             return str(error)
@@ -203,7 +203,8 @@ def is_large(path: Path) -> bool:
     return path.exists() and path.stat().st_size > _CHECKED_AT_START_BYTES
 
 
-def _fault(db: sqlite3.Connection) -> str | None:
+def fault_of(db: sqlite3.Connection) -> str | None:
+    """Return what SQLite's quick_check finds wrong, None if nothing. sqlite3.Error."""
     found = db.execute("PRAGMA quick_check(1)").fetchone()
     if found == ("ok",):
         return None
@@ -213,7 +214,7 @@ def _fault(db: sqlite3.Connection) -> str | None:
 def _prepare(connection: sqlite3.Connection, path: Path, above_id: int) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
-    if not is_large(path) and (fault := _fault(connection)) is not None:
+    if not is_large(path) and (fault := fault_of(connection)) is not None:
         raise Damaged(fault)
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if not 0 <= version <= _NO_SUCH_VERSION:
