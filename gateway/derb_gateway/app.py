@@ -26,6 +26,7 @@ from derb_gateway.relay_intake import RelayIntake
 from derb_gateway.releases import Releases, releases_path
 from derb_gateway.sinks.kinds import SinkSurroundings
 from derb_gateway.store import Store
+from derb_gateway.street_replay import StreetReplay
 from derb_gateway.vitals import Vitals
 from derb_gateway.wear import Wear
 from derb_gateway.writer import Writer
@@ -114,6 +115,8 @@ class Server:
             *([measures.confirmed] if measures else []),
         )
         self._parts.start("intake", self.street.run(self.stop))
+        replay = StreetReplay(self.writer, self.intake, self.progress, self.orders)
+        self._parts.start("replay", replay.run())
         self._pulses = [self.street.pulse]
         if self.config.relay:
             self.relays = RelayIntake(

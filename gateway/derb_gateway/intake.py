@@ -62,6 +62,16 @@ class Intake:
             batch.take(arrival)
         return batch.finish()
 
+    def understands(self, arrival: Arrival) -> bool:
+        """Return whether a message is a good frame of a node that is known now."""
+        try:
+            node = node_of_topic(arrival.topic)
+            check_head(arrival.payload, arrival.length)
+            decode_uplink(node, self.registry.key(node), arrival.payload)
+        except FrameError:
+            return False
+        return True
+
     def trim(self) -> None:
         """Forget intervals when there are too many; they are in the store."""
         if len(self._known) > _KNOWN_CACHED:

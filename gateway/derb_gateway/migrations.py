@@ -53,7 +53,12 @@ CREATE TABLE alarm (
 ) STRICT, WITHOUT ROWID;
 """
 
-STEPS = (_VERSION_1, _VERSION_2)
+# Refused messages that an operator wants taken again, by their id in the quarantine.
+_VERSION_3 = """
+CREATE TABLE replay (id INTEGER PRIMARY KEY) STRICT;
+"""
+
+STEPS = (_VERSION_1, _VERSION_2, _VERSION_3)
 SCHEMA_VERSION = len(STEPS)
 
 
