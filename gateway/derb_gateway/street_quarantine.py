@@ -87,7 +87,7 @@ class StreetQuarantine:
                 f"SELECT {_COLUMNS} FROM quarantine WHERE {condition} ORDER BY last_ms, id",  # noqa: S608 - names of ours
                 values,
             ).fetchall()
-        return [Held(*row, row[0] in wanted) for row in rows]
+        return [Held._make((*row, row[0] in wanted)) for row in rows]
 
     def replay(self, which: Which) -> int:
         """Have messages taken again by a gateway; return how many."""
