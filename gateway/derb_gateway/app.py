@@ -21,6 +21,7 @@ from derb_gateway.mqtt_intake import MqttIntake
 from derb_gateway.orders import OrderBook, orders_path
 from derb_gateway.parts import Parts
 from derb_gateway.progress import Progress
+from derb_gateway.pulled_intake import PulledIntake
 from derb_gateway.registry import load_registry
 from derb_gateway.relay_intake import RelayIntake
 from derb_gateway.releases import Releases, releases_path
@@ -130,6 +131,10 @@ class Server:
             )
             self._parts.start("relays", self.relays.run(self.stop))
             self._pulses.append(self.relays.pulse)
+        pulled = PulledIntake(
+            self.config.store.path, self.clock, self.writer, self.intake, self.progress, self.orders
+        )
+        self._parts.start("drop box", pulled.run())
 
     def _forward(self) -> None:
         """Begin to hand on what is stored, and to keep the store in order."""

@@ -20,6 +20,7 @@ from derb_gateway.logs import set_up_logging
 from derb_gateway.order_status import orders_json
 from derb_gateway.orders import OrderBook, orders_path
 from derb_gateway.orders_cli import command, config_app, update
+from derb_gateway.pulled_cli import take
 from derb_gateway.quarantine_cli import quarantine_app
 from derb_gateway.registry_cli import registry_app
 from derb_gateway.status import status as read_status
@@ -35,6 +36,7 @@ app.command()(update)
 app.command()(backup)
 app.command()(restore)
 app.command()(export)
+app.command()(take)
 
 ConfigOption = Annotated[Path, typer.Option("--config", help="the gateway's TOML file")]
 

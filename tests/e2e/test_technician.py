@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 from derb_tools.board import SimBoard
@@ -30,3 +33,35 @@ async def test_a_sound_node_passes_its_self_test_and_its_reading_has_its_receipt
             await asyncio.to_thread(desk.wait_for, lambda: desk.ends()[-1:] == ["deepsleep"])
         await rig.arrived_upstream(2)
     assert set(rig.upstream.effects.values()) == {1}
+
+
+async def test_what_a_dead_node_held_reaches_the_platform_once_even_if_it_comes_to_life_again(
+    tmp_path: Path,
+) -> None:
+    node = planned(tmp_path, 1, "level", hold=0, wake_s=60, backoff_max_s=60)
+    async with Rig(tmp_path, [node], known_only=1) as rig:
+        board = rig.boards[node.id] = known_board(rig, tmp_path)
+        board.site, site = replace(board.site, ap_up=False), board.site
+        board.speed = 0
+        for _ in range(12):
+            await asyncio.to_thread(rig.wake, node.id)
+        board.speed = SPEED
+        held = rig.waiting(node.id)
+        board.power_cut()
+        with at_desk(board, tmp_path) as desk:
+            done = await asyncio.to_thread(desk.derb, "pull", "--json", "--out", tmp_path / "node.json")
+            assert json.loads(done.stdout)["readings"] == held >= 5
+        command = [sys.executable, "-m", "derb_gateway", "take", str(tmp_path / "node.json")]
+        for _ in range(2):
+            taken = await asyncio.to_thread(
+                subprocess.run, [*command, "--config", str(rig.config)], capture_output=True, text=True
+            )
+            assert json.loads(taken.stdout)["taken"], taken.stderr
+        await rig.arrived_upstream(held)
+        board.console = board.starter = None
+        board.site, board.speed = site, 0
+        await rig.drain()
+        await rig.arrived_upstream(len(list(rig.ledger.kept())))
+        over_broker, in_files = rig.balances()
+    assert over_broker.sound, over_broker
+    assert in_files.sound, in_files

@@ -49,6 +49,7 @@ class Desk:
         self.cable = cable
         self.plugged = plugged
         self.told: list[str] = []
+        self.said = ""
 
     @property
     def port(self) -> str:
@@ -63,36 +64,37 @@ class Desk:
     def prompt(self, wait_s: float = 20) -> Prompt:
         return Prompt.open(self.port, self.tell, wait_s)
 
-    def start(self, *arguments: str | Path, stdin: int | None = None) -> subprocess.Popen[str]:
-        """A derb command at this port; who reads its stderr must hand each line to `tell`."""
+    @contextmanager
+    def running(self, *arguments: str | Path) -> Iterator[subprocess.Popen[str]]:
+        """A derb command at this port, while the technician does what it says; it is over when this is."""
         command = [sys.executable, "-m", "derb_tools.cli", *map(str, arguments), "--port", self.port]
-        return subprocess.Popen(
-            command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+        pipe = subprocess.PIPE
+        with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
+            listener = threading.Thread(target=self._listen, args=(process,))
+            listener.start()
+            try:
+                yield process
+            finally:
+                process.kill()
+                listener.join()
 
-    def derb(self, *arguments: str | Path, typed: str | None = None) -> subprocess.CompletedProcess[str]:
-        """Run a derb command to its end, while the technician does what it says."""
-        process = self.start(*arguments, stdin=subprocess.PIPE)
-        said: list[str] = []
-        listener = threading.Thread(target=self._listen, args=(process, said))
-        listener.start()
-        assert process.stdin
-        if typed:
+    def derb(self, *arguments: str | Path, typed: str = "") -> subprocess.CompletedProcess[str]:
+        """Run a derb command to its end."""
+        self.said = ""
+        with self.running(*arguments) as process:
+            assert process.stdin
+            assert process.stdout
             process.stdin.write(typed)
-        process.stdin.close()
-        assert process.stdout
-        out = process.stdout.read()
-        code = process.wait(60)
-        listener.join()
-        process.stdout.close()
-        return subprocess.CompletedProcess(process.args, code, out, "".join(said))
+            process.stdin.close()
+            out = process.stdout.read()
+            code = process.wait(60)
+        return subprocess.CompletedProcess(process.args, code, out, self.said)
 
-    def _listen(self, process: subprocess.Popen[str], said: list[str]) -> None:
+    def _listen(self, process: subprocess.Popen[str]) -> None:
         assert process.stderr
-        with process.stderr as lines:
-            for line in lines:
-                said.append(line)
-                self.tell(line)
+        for line in process.stderr:
+            self.said += line
+            self.tell(line)
 
     def ends(self) -> list[str]:
         """How the wakes so far ended."""

@@ -40,6 +40,9 @@ SUBCOMMANDS = {
     "boards": Subcommand(
         "derb_tools.boards_command:boards", "tools", "The boards that are known, and one of them explained."
     ),
+    "pull": Subcommand(
+        "derb_tools.pull:pull", "tools", "Read a dead node's readings, for the gateway to take."
+    ),
     "selftest": Subcommand(
         "derb_tools.selftest:selftest", "tools", "Test a node at the serial port: pass, or what to do."
     ),
