@@ -22,7 +22,8 @@ from derb_gateway.orders import OrderBook, orders_path
 from derb_gateway.parts import Parts
 from derb_gateway.progress import Progress
 from derb_gateway.pulled_intake import PulledIntake
-from derb_gateway.registry import load_registry
+from derb_gateway.registry import Registry, load_registry
+from derb_gateway.registry_keeper import RegistryKeeper
 from derb_gateway.relay_intake import RelayIntake
 from derb_gateway.releases import Releases, releases_path
 from derb_gateway.sinks.kinds import SinkSurroundings
@@ -48,12 +49,14 @@ class Server:
         """ConfigError if the registry is wrong; nothing is opened yet."""
         self.config = config
         self.clock = clock or Clock()
-        self.registry = load_registry(config.registry)
+        self.registry = load_registry(config.registry, self.clock.wall_ms())
         self.stop = asyncio.Event()
         self._parts = Parts()
         self._broker: BrokerProcess | None = None
         self._listener: socket.socket | None = None
         self._door: HttpDoor | None = None
+        self.keeper: RegistryKeeper | None = None
+        self._reload_is_due = False
 
     async def serve(self) -> None:
         """Run until told to stop. StopError at startup if a person must act first."""
@@ -75,6 +78,7 @@ class Server:
         broker = await self._start_broker() if self.config.broker.manage else self.config.broker
         self._take(broker, measures)
         self._forward()
+        self._keep_registry()
         self._watch()
         if measures is not None:
             self._open_door(measures)
@@ -148,6 +152,20 @@ class Server:
         )
         self._parts.start("housekeeping", self.housekeeping.run())
 
+    def _keep_registry(self) -> None:
+        self.keeper = RegistryKeeper(
+            lambda: self.registry,
+            self._put_in_force,
+            self.clock,
+            self.writer,
+            self.intake,
+            self.progress,
+            self.orders,
+        )
+        self._parts.start("registry", self.keeper.run())
+        if self._reload_is_due:
+            self.reload_registry()
+
     def _watch(self) -> None:
         """Begin to ask whether work gets on."""
         self.liveness = Liveness(self.writer, self._pulses, self.config.stall_after_s)
@@ -207,14 +225,17 @@ class Server:
     def reload_registry(self) -> None:
         """Take the registry file as it is now; a wrong one is logged and the old one stays."""
         try:
-            self.registry = self.intake.registry = load_registry(self.config.registry)
+            registry = load_registry(self.config.registry, self.clock.wall_ms())
         except GatewayError as error:
             log.error("registry not taken", extra={"why": str(error)})  # noqa: TRY400 - its text says it all
         else:
-            self._admit_nodes()
-            log.info("registry taken", extra={"nodes": len(self.registry.keys)})
+            self._put_in_force(registry)
+            if self.keeper is not None:
+                self.keeper.changed()
+            log.info("registry taken", extra={"nodes": len(registry.keys)})
 
-    def _admit_nodes(self) -> None:
+    def _put_in_force(self, registry: Registry) -> None:
+        self.registry = self.intake.registry = registry
         try:
             if self._broker is not None:
                 self._broker.admit(self.registry.keys)
@@ -239,12 +260,18 @@ class Server:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._told_to_stop)
-        loop.add_signal_handler(signal.SIGHUP, self.reload_registry)
+        loop.add_signal_handler(signal.SIGHUP, self._told_to_reload)
         try:
             yield
         finally:
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 loop.remove_signal_handler(number)
+
+    def _told_to_reload(self) -> None:
+        if self.keeper is None:
+            self._reload_is_due = True  # not everything is there yet that must know of it
+        else:
+            self.reload_registry()
 
     def _told_to_stop(self) -> None:
         if self.stop.is_set():

@@ -14,7 +14,7 @@ class Arrival:
 
     `payload` is cut to what the quarantine keeps of its `length` bytes. `error_ms`: by how much earlier than
     `received_ms` it may have reached the broker; 0 not at all, None: nobody knows. `dup`: the broker says
-    that it sent this before.
+    that it sent this before. `relay` and `rssi_dbm`: which relay heard it, and how well.
     """
 
     topic: str
@@ -24,6 +24,8 @@ class Arrival:
     received_ms: int
     error_ms: int | None
     synchronised: bool
+    relay: str | None = None
+    rssi_dbm: int | None = None
 
     @classmethod
     def of(
@@ -35,10 +37,12 @@ class Arrival:
         received_ms: int,
         error_ms: int | None,
         synchronised: bool,
+        relay: str | None = None,
+        rssi_dbm: int | None = None,
     ) -> "Arrival":
         """Return an arrival that holds no more of its payload than is of use."""
         kept = payload if len(payload) <= RAW_KEPT_BYTES else payload[:RAW_KEPT_BYTES]
-        return cls(topic, kept, len(payload), dup, received_ms, error_ms, synchronised)
+        return cls(topic, kept, len(payload), dup, received_ms, error_ms, synchronised, relay, rssi_dbm)
 
 
 @dataclass(slots=True)

@@ -17,6 +17,7 @@ from derb_gateway.readings import Answer, Health, Uplink
 from derb_gateway.registry import Registry
 from derb_gateway.store import KnownChange, NewReading, Store
 from derb_gateway.times import ReadingTime, reading_time, surer
+from derb_gateway.waiting_room import WaitingRoom
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ class Intake:
         self._nodes: dict[str, NodeState] = {}
         self._known: dict[tuple[str, int], IntervalSet] = {}
         self._quarantine: Quarantine | None = None
+        self._waiting_room: WaitingRoom | None = None
         self._told_ms: dict[str, int] = {}
 
     def forget(self) -> None:
@@ -54,6 +56,7 @@ class Intake:
         self._nodes.clear()
         self._known.clear()
         self._quarantine = None
+        self._waiting_room = None
 
     def take(self, store: Store, arrivals: Iterable[Arrival]) -> Outcome:
         """Write a batch; whatever a message holds, it is stored, known or refused, and counted."""
@@ -72,6 +75,13 @@ class Intake:
             return False
         return True
 
+    def let_in(self, store: Store) -> Outcome:
+        """Take what was kept of unknown nodes that the registry knows by now."""
+        room, nodes = self.waiting_room_of(store), self.registry.keys.keys()
+        outcome = self.take(store, list(room.frames(nodes)))
+        room.let_go(nodes)
+        return outcome
+
     def trim(self) -> None:
         """Forget intervals when there are too many; they are in the store."""
         if len(self._known) > _KNOWN_CACHED:
@@ -81,10 +91,8 @@ class Intake:
         """Return what is remembered of a node, from the store if need be."""
         state = self._nodes.get(node)
         if state is None:
-            row = store.node(node)
-            if row is None:
-                store.let_in(node)
-            state = self._nodes[node] = NodeState(*(row or (now_ms, now_ms, 0, b"", 0)))
+            row = store.node(node) or (now_ms, now_ms, 0, b"", 0)
+            state = self._nodes[node] = NodeState(*row)
         return state
 
     def known_of(self, store: Store, node: str, boot: int) -> IntervalSet:
@@ -105,6 +113,12 @@ class Intake:
         if self._quarantine is None:
             self._quarantine = Quarantine(store.db, self.limits.quarantine_rows, self.limits.quarantine_bytes)
         return self._quarantine
+
+    def waiting_room_of(self, store: Store) -> WaitingRoom:
+        """Return the waiting room of the present file."""
+        if self._waiting_room is None:
+            self._waiting_room = WaitingRoom(store.db, self.limits.waiting)
+        return self._waiting_room
 
 
 class _Batch:
@@ -137,8 +151,8 @@ class _Batch:
                     arrival, "key_revoked", f"node {node} was replaced, and its key has had its time"
                 )
             else:
-                self._refuse(arrival, refused.reason, str(refused))
-                self._wait(node, arrival)
+                self._counts[f"refused.{refused.reason}"] += 1
+                self._intake.waiting_room_of(self._store).add(node, arrival)
         except FrameError as refused:
             self._refuse(arrival, refused.reason, str(refused))
         except Exception as crash:
@@ -152,9 +166,6 @@ class _Batch:
         self._intake.quarantine_of(self._store).add(
             Refusal(arrival.topic, reason, detail, arrival.payload, arrival.length, arrival.received_ms)
         )
-
-    def _wait(self, node: str, arrival: Arrival) -> None:
-        self._store.wait_for_operator(node, arrival.received_ms, self._intake.limits.waiting)
 
     def _ask(self, node: str, arrival: Arrival, ask: Ask) -> None:
         """Note an ask; one for a downlink alone is answered like a frame whose readings are all known."""

@@ -58,7 +58,19 @@ _VERSION_3 = """
 CREATE TABLE replay (id INTEGER PRIMARY KEY) STRICT;
 """
 
-STEPS = (_VERSION_1, _VERSION_2, _VERSION_3)
+# What unknown nodes sent, and by which relay: it is taken once an operator brings a key.
+_VERSION_4 = """
+DROP INDEX waiting_age;
+ALTER TABLE waiting ADD COLUMN relay TEXT;
+ALTER TABLE waiting ADD COLUMN rssi_dbm INTEGER;
+CREATE TABLE waiting_frame (
+    id INTEGER PRIMARY KEY, node TEXT NOT NULL, raw BLOB NOT NULL,
+    received_ms INTEGER NOT NULL, error_ms INTEGER, synchronised INTEGER NOT NULL
+) STRICT;
+CREATE INDEX waiting_frame_node ON waiting_frame (node, id);
+"""
+
+STEPS = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
 SCHEMA_VERSION = len(STEPS)
 
 

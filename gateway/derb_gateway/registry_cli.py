@@ -16,12 +16,15 @@ from derb_gateway.registry_edit_cli import add, close, import_, open_
 from derb_gateway.registry_replace_cli import replace
 from derb_gateway.registry_view import nodes_json, places_json, shown
 from derb_gateway.registry_write import replace_file
+from derb_gateway.waiting_cli import accept, waiting
 
 registry_app = typer.Typer(
     help="The site's nodes, bays and containers. Changes keep the file's comments and reach a running gateway.",
     no_args_is_help=True,
 )
 for name, command in (
+    ("waiting", waiting),
+    ("accept", accept),
     ("add", add),
     ("import", import_),
     ("close", close),

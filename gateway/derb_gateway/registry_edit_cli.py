@@ -27,6 +27,9 @@ NodeArgument = Annotated[str, typer.Argument(metavar="NODE", help="its id, as pr
 KeyFile = Annotated[
     Path, typer.Option("--key-file", help="a file with the node's key, 64 hex digits; - for stdin")
 ]
+WatchedOption = Annotated[str | None, typer.Option(help="what it watches")]
+BoardOption = Annotated[str | None, typer.Option(help="as in `derb boards`")]
+MountOption = Annotated[str | None, typer.Option(help="what it is bolted to, in words")]
 PlaceArgument = Annotated[str, typer.Argument(metavar="PLACE", help="a bay, container or zone")]
 
 
@@ -44,10 +47,10 @@ def add(
     node: NodeArgument,
     config: ConfigOption,
     key_file: KeyFile,
-    bay: Annotated[str | None, typer.Option(help="what it watches")] = None,
-    container: Annotated[str | None, typer.Option(help="what it watches")] = None,
-    board: Annotated[str | None, typer.Option(help="as in `derb boards`")] = None,
-    mount: Annotated[str | None, typer.Option(help="what it is bolted to, in words")] = None,
+    bay: WatchedOption = None,
+    container: WatchedOption = None,
+    board: BoardOption = None,
+    mount: MountOption = None,
     zone: Annotated[str | None, typer.Option(help="of a bay or container that is new")] = None,
     lat: Annotated[float | None, typer.Option(help="likewise")] = None,
     lon: Annotated[float | None, typer.Option(help="likewise")] = None,

@@ -99,7 +99,7 @@ class RelayIntake:
             self._counts["relay.heard_twice"] += 1
             return True
         self._counts["relay.copies"] += first is not None
-        self._waiting.append(self._arrival(uplink, waited_s, again=first is not None))
+        self._waiting.append(self._arrival(relay.name, uplink, waited_s, again=first is not None))
         self._wake.set()
         return True
 
@@ -123,7 +123,7 @@ class RelayIntake:
         self._to_save.add(relay.name)
         self._wake.set()
 
-    def _arrival(self, uplink: RelayUplink, waited_s: float, *, again: bool) -> Arrival:
+    def _arrival(self, relay: str, uplink: RelayUplink, waited_s: float, *, again: bool) -> Arrival:
         speed = self._clock.speed
         return Arrival.of(
             f"d/{uplink.node}/u",
@@ -132,6 +132,8 @@ class RelayIntake:
             received_ms=self._clock.wall_ms() - int(uplink.held_ms * speed),
             error_ms=int(waited_s * 1000 * speed),
             synchronised=self._clock.synchronised(),
+            relay=relay,
+            rssi_dbm=uplink.rssi_dbm,
         )
 
     async def _pump(self) -> None:

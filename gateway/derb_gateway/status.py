@@ -11,6 +11,7 @@ from derb_gateway.reader import read_only
 from derb_gateway.sinks.lanes import live_name, read_ahead
 from derb_gateway.sinks.refused import RefusedBook, refused_path
 from derb_gateway.store_status import alarms_json, order_by_node, store_status
+from derb_gateway.waiting_room import waiting_json, waiting_nodes
 
 _GAPS = (
     "SELECT sum(top + 1 - held) FROM"
@@ -43,7 +44,7 @@ def status(path: Path, sinks: Sequence[str] | None = None) -> dict[str, Any]:
             "sinks": _sinks(db, sinks, refused),
             "relays": _relays(db),
             "nodes": _nodes(db, "SELECT node, last_ms, frames FROM node ORDER BY node", "frames"),
-            "waiting_nodes": _nodes(db, "SELECT node, last_ms, count FROM waiting ORDER BY node", "frames"),
+            "waiting_nodes": {each.node: waiting_json(each) for each in waiting_nodes(db)},
             "quarantine": dict(db.execute("SELECT reason, sum(count) FROM quarantine GROUP BY reason")),
             "received_until": _moment(db),
         }

@@ -203,23 +203,6 @@ class Store:
             rows,
         )
 
-    def let_in(self, node: str) -> None:
-        """Take a node out of the waiting room."""
-        self.db.execute("DELETE FROM waiting WHERE node = ?", (node,))
-
-    def wait_for_operator(self, node: str, now_ms: int, at_most: int) -> None:
-        """Put an unknown node into the waiting room, which holds the `at_most` latest."""
-        self.db.execute(
-            "INSERT INTO waiting VALUES (?, ?, ?, 1) ON CONFLICT DO UPDATE SET"
-            " last_ms = excluded.last_ms, count = count + 1",
-            (node, now_ms, now_ms),
-        )
-        self.db.execute(
-            "DELETE FROM waiting WHERE node IN"
-            " (SELECT node FROM waiting ORDER BY last_ms DESC LIMIT -1 OFFSET ?)",
-            (at_most,),
-        )
-
     # Counters, cursors, moments
 
     def count(self, by: Mapping[str, int]) -> None:

@@ -108,6 +108,12 @@ class Disk:
         self.store.db.execute("COMMIT")
         return outcome
 
+    def let_in(self) -> Outcome:
+        self.store.db.execute("BEGIN IMMEDIATE")
+        outcome = self.intake.let_in(self.store)
+        self.store.db.execute("COMMIT")
+        return outcome
+
     def sequences(self, node: str = NODE, boot: int = 1) -> list[int]:
         rows = self.store.db.execute(
             "SELECT seq FROM reading WHERE node = ? AND boot = ? ORDER BY id", (node, boot)

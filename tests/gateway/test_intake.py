@@ -8,6 +8,7 @@ from derb_gateway.downlink import Range
 from derb_gateway.intake import Limits
 from derb_gateway.readings import LEVEL, PARKING, Level, Reading, Uplink
 from derb_gateway.registry import Term
+from derb_gateway.waiting_room import waiting_nodes
 from derb_tools.wire import encode_uplink
 from gateway.kit import KEY, NODE, NOW_MS, OTHER, OTHER_KEY, STRANGER, Disk, arrival, frame, parking
 from hypothesis import HealthCheck, given, settings
@@ -141,18 +142,36 @@ def test_each_refusal_is_counted_by_its_reason_and_kept(disk: Disk) -> None:
     assert outcome.ranges == {}
     assert counters(disk) == {"frames": 6, **{f"refused.{reason}": 1 for reason in refused}}
     kept = dict(disk.store.db.execute("SELECT reason, length FROM quarantine"))
-    assert kept == {reason: each.length for reason, each in refused.items()}
+    assert kept == {reason: each.length for reason, each in refused.items() if reason != "unknown_node"}
     assert disk.one("SELECT max(length(raw)) FROM quarantine") == 512
 
 
-def test_a_stranger_waits_until_the_operator_lets_it_in(disk: Disk) -> None:
-    stranger = frame(0, node=STRANGER, key=OTHER_KEY)
-    disk.take(arrival(stranger, node=STRANGER), arrival(stranger, node=STRANGER, at_ms=NOW_MS + 5))
-    assert disk.store.db.execute("SELECT * FROM waiting").fetchall() == [(STRANGER, NOW_MS, NOW_MS + 5, 2)]
+def test_a_stranger_waits_until_the_operator_lets_it_in_and_then_its_frames_count_from_when_they_came(
+    disk: Disk,
+) -> None:
+    for seq in (0, 1):
+        frame_ = frame(seq, node=STRANGER, key=OTHER_KEY)
+        disk.take(arrival(frame_, node=STRANGER, at_ms=NOW_MS + 60_000 * seq, error_ms=7))
+    (guest,) = waiting_nodes(disk.store.db)
+    assert (guest.node, guest.first_ms, guest.last_ms, guest.frames) == (STRANGER, NOW_MS, NOW_MS + 60_000, 2)
+    assert disk.one("SELECT count(*) FROM quarantine") == 0
+    disk.reopen()
     disk.intake.registry.keys[STRANGER] = OTHER_KEY
-    disk.take(arrival(stranger, node=STRANGER))
-    assert disk.store.db.execute("SELECT * FROM waiting").fetchall() == []
-    assert disk.sequences(STRANGER) == [0]
+    assert disk.let_in().ranges == {STRANGER: [Range(1, 0, 1)]}
+    assert waiting_nodes(disk.store.db) == []
+    assert disk.one("SELECT count(*) FROM waiting_frame") == 0
+    times = disk.store.db.execute("SELECT observed_ms, error_ms FROM reading ORDER BY seq").fetchall()
+    assert times == [(NOW_MS, 7), (NOW_MS + 60_000, 7)]
+    disk.take(arrival(frame(0, node=STRANGER, key=OTHER_KEY, age_s=90), node=STRANGER, at_ms=NOW_MS + 90_000))
+    assert disk.sequences(STRANGER) == [0, 1]
+
+
+def test_a_stranger_that_is_let_in_with_another_key_leaves_its_frames_as_evidence(disk: Disk) -> None:
+    disk.take(arrival(frame(0, node=STRANGER, key=OTHER_KEY), node=STRANGER))
+    disk.intake.registry.keys[STRANGER] = KEY
+    assert disk.let_in().ranges == {}
+    assert disk.one("SELECT reason FROM quarantine") == "bad_tag"
+    assert disk.one("SELECT count(*) FROM waiting_frame") == 0
 
 
 def test_a_node_that_was_replaced_is_refused_after_its_grace_and_does_not_wait_for_anybody(

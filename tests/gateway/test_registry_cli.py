@@ -15,7 +15,7 @@ from derb_gateway.cli import app
 from derb_gateway.orders import OrderBook, orders_path
 from derb_gateway.registry import Registry, load_registry
 from derb_gateway.store import Store
-from gateway.kit import KEY, NODE, NOW_MS, OTHER, wait_until
+from gateway.kit import KEY, NODE, NOW_MS, OTHER, Disk, arrival, frame, wait_until
 from gateway.test_registry import NODES, PLACES
 from typer.testing import CliRunner
 
@@ -229,3 +229,15 @@ def _waits(pid: int) -> bool:
     """Whether a process waits for a lock."""
     waiting = [line.split() for line in Path("/proc/locks").read_text().splitlines() if "->" in line]
     return any(str(pid) in fields for fields in waiting)
+
+
+def test_a_node_that_waits_is_listed_and_accepted(site: Site) -> None:
+    assert "nobody waits" in site.good("waiting")
+    assert "does not wait here" in site.refused("accept", NEW, "--key-file", "-", typed=NEW_KEY)
+    disk = Disk(site.folder / "derb.sqlite3")
+    disk.take(arrival(frame(0, node=NEW, key=bytes.fromhex(NEW_KEY)), node=NEW))
+    disk.store.close()
+    assert json.loads(site.good("waiting", "--json"))[NEW]["frames"] == 1
+    assert NEW in site.good("waiting")
+    assert "1 frames" in site.good("accept", NEW, "--key-file", "-", typed=NEW_KEY)
+    assert site.registry().key(NEW) == bytes.fromhex(NEW_KEY)

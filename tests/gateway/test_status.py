@@ -34,7 +34,7 @@ def test_counters_sinks_nodes_and_gaps(tmp_path: Path) -> None:
     assert seen["sinks"] == {"city": {"lag": 1, "refused": 0}}
     assert seen["nodes"] == {NODE: {"last_seen": "2026-11-18T11:06:40.000Z", "frames": 2}}
     assert list(seen["waiting_nodes"]) == [STRANGER]
-    assert seen["quarantine"] == {"too_short": 1, "unknown_node": 1}
+    assert seen["quarantine"] == {"too_short": 1}
     assert seen["received_until"] is None
 
 

@@ -22,14 +22,14 @@ REGISTRY = f'[[node]]\nid = "{NODE}"\nkey = "{KEY.hex()}"\n'
 
 
 class Street:
-    """A gateway that knew nobody when these came: two frames of a node, one of another, and one with a wrong tag."""
+    """A gateway that had wrong keys when these came: two frames of a node, one of another, and one with a wrong tag."""
 
     def __init__(self, folder: Path) -> None:
         self.config = folder / "gateway.toml"
         self.config.write_text('site = "casa"\nregistry = "registry.toml"\n[store]\npath = "derb.sqlite3"\n')
         (folder / "registry.toml").write_text("")
         self.store = Store(folder / "derb.sqlite3")
-        self.intake = Intake(Registry())
+        self.intake = Intake(Registry(dict.fromkeys((NODE, OTHER), bytes(32))))
         self.writer = Writer(self.store, self.intake.forget)
         self.replay = StreetReplay(self.writer, self.intake, Progress(self.store.last_id()))
 
@@ -84,8 +84,8 @@ async def test_a_node_that_is_known_now_has_its_messages_taken(street: Street) -
     assert {(quality(row[4]), row[5]) for row in street.readings()} == {("uncertain", 0)}  # type: ignore[arg-type]
     left = street.listed()
     assert [(each["reason"], each["times"], each["replay"]) for each in left] == [
-        ("unknown_node", 1, False),
-        ("unknown_node", 1, False),
+        ("bad_tag", 1, False),
+        ("bad_tag", 1, False),
         ("too_long", 1, False),
     ]
     assert street.store.counters()["replayed"] == 2
