@@ -12,7 +12,16 @@ STORE_DAMAGED, STORE_NOT_SALVAGED = "store_damaged", "store_not_salvaged"
 STORE_RESTORED = "store_restored"
 READINGS_SHED, STORE_OVER_BUDGET = "readings_shed", "store_over_budget"
 DISK_REFUSED = "disk_refused"
-ALARMS = (STORE_DAMAGED, STORE_NOT_SALVAGED, READINGS_SHED, STORE_OVER_BUDGET, DISK_REFUSED)
+CONFIG_NOT_TAKEN = "config_not_taken"
+ALARMS = (
+    STORE_DAMAGED,
+    STORE_NOT_SALVAGED,
+    STORE_RESTORED,
+    READINGS_SHED,
+    STORE_OVER_BUDGET,
+    DISK_REFUSED,
+    CONFIG_NOT_TAKEN,
+)
 _BUSY_S = 10.0
 
 
@@ -33,6 +42,11 @@ def raise_alarm(db: sqlite3.Connection, name: str, detail: str, now_ms: int) -> 
         " last_ms = excluded.last_ms, count = count + 1, detail = excluded.detail",
         (name, now_ms, now_ms, detail),
     )
+
+
+def clear(db: sqlite3.Connection, name: str) -> None:
+    """Take an alarm back whose cause is gone."""
+    db.execute("DELETE FROM alarm WHERE name = ?", (name,))
 
 
 def standing(db: sqlite3.Connection) -> list[Alarm]:

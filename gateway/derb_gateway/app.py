@@ -5,7 +5,7 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from derb_gateway.config import BrokerSettings, Config
 from derb_gateway.errors import GatewayError
 from derb_gateway.forwarding import Forwarding
 from derb_gateway.housekeeping import Housekeeping
-from derb_gateway.intake import Intake, Limits
+from derb_gateway.intake import Intake
 from derb_gateway.liveness import Liveness
 from derb_gateway.mqtt_intake import MqttIntake
 from derb_gateway.orders import OrderBook, orders_path
@@ -26,6 +26,8 @@ from derb_gateway.registry import Registry, load_registry
 from derb_gateway.registry_keeper import RegistryKeeper
 from derb_gateway.relay_intake import RelayIntake
 from derb_gateway.releases import Releases, releases_path
+from derb_gateway.reloading import Reloading, limits_of
+from derb_gateway.service_manager import ServiceManager
 from derb_gateway.sinks.kinds import SinkSurroundings
 from derb_gateway.store import Store
 from derb_gateway.street_replay import StreetReplay
@@ -45,18 +47,20 @@ _FORCED = 130
 class Server:
     """One gateway. `serve` is its whole life."""
 
-    def __init__(self, config: Config, clock: Clock | None = None) -> None:
-        """ConfigError if the registry is wrong; nothing is opened yet."""
+    def __init__(
+        self, config: Config, clock: Clock | None = None, read: Callable[[], Config] | None = None
+    ) -> None:
+        """ConfigError if the registry is wrong; nothing is opened yet. `read` gives the configuration anew at SIGHUP."""
         self.config = config
         self.clock = clock or Clock()
         self.registry = load_registry(config.registry, self.clock.wall_ms())
         self.stop = asyncio.Event()
+        self.manager = ServiceManager()
+        self._reloading = Reloading(self, read)
         self._parts = Parts()
         self._broker: BrokerProcess | None = None
         self._listener: socket.socket | None = None
         self._door: HttpDoor | None = None
-        self.keeper: RegistryKeeper | None = None
-        self._reload_is_due = False
 
     async def serve(self) -> None:
         """Run until told to stop. StopError at startup if a person must act first."""
@@ -98,8 +102,7 @@ class Server:
         kept = self.config.store
         self.store = Store(kept.path)
         self.store.note_pid()
-        limits = Limits(kept.quarantine_rows, kept.quarantine_bytes, kept.waiting_nodes)
-        self.intake = Intake(self.registry, limits, slack_ms=int(2000 * self.clock.speed))
+        self.intake = Intake(self.registry, limits_of(self.config), slack_ms=int(2000 * self.clock.speed))
         self.orders = OrderBook(orders_path(kept.path))
         self.releases = Releases(releases_path(kept.path))
         self.writer = Writer(self.store, self.intake.forget, *([measures.committed] if measures else []))
@@ -155,7 +158,7 @@ class Server:
     def _keep_registry(self) -> None:
         self.keeper = RegistryKeeper(
             lambda: self.registry,
-            self._put_in_force,
+            self.put_in_force,
             self.clock,
             self.writer,
             self.intake,
@@ -163,8 +166,6 @@ class Server:
             self.orders,
         )
         self._parts.start("registry", self.keeper.run())
-        if self._reload_is_due:
-            self.reload_registry()
 
     def _watch(self) -> None:
         """Begin to ask whether work gets on."""
@@ -179,7 +180,10 @@ class Server:
             lambda: self.registry,
             self._broker,
         )
-        self._parts.start("liveness", self.liveness.run())
+        self._parts.start("liveness", self.liveness.run(self.manager.look_s))
+        if self.manager.listens:
+            self._parts.start("service manager", self.manager.run(self.vitals))
+        self._parts.start("reloading", self._reloading.run())
 
     def _open_door(self, measures: "Measures") -> None:
         from derb_gateway.http_door import HttpDoor, http_app
@@ -204,12 +208,13 @@ class Server:
     async def shutdown(self) -> None:
         """Stop taking, keep what came, hand on what can be handed on in time, let go."""
         self.stop.set()
+        self.manager.stopping()
         await self._parts.finish(self.config.stop_deadline_s, "intake", "relays")
         await self.forwarding.drain(self.config.stop_deadline_s)
         if self._door is not None:
             self._door.stop()
             await self._parts.finish(self.config.stop_deadline_s, "http")
-        await self._parts.cancel()
+        await self._parts.cancel_all()
         with suppress(GatewayError):  # what was written is noted next time
             await self.housekeeping.note_wear()
         self._let_go()
@@ -222,19 +227,8 @@ class Server:
         self.orders.close()
         self.store.close()
 
-    def reload_registry(self) -> None:
-        """Take the registry file as it is now; a wrong one is logged and the old one stays."""
-        try:
-            registry = load_registry(self.config.registry, self.clock.wall_ms())
-        except GatewayError as error:
-            log.error("registry not taken", extra={"why": str(error)})  # noqa: TRY400 - its text says it all
-        else:
-            self._put_in_force(registry)
-            if self.keeper is not None:
-                self.keeper.changed()
-            log.info("registry taken", extra={"nodes": len(registry.keys)})
-
-    def _put_in_force(self, registry: Registry) -> None:
+    def put_in_force(self, registry: Registry) -> None:
+        """Go by this registry from now on, and let our own broker know its nodes."""
         self.registry = self.intake.registry = registry
         try:
             if self._broker is not None:
@@ -256,22 +250,16 @@ class Server:
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
-        """First SIGTERM or SIGINT: stop cleanly. Second: at once. SIGHUP: read the registry again."""
+        """First SIGTERM or SIGINT: stop cleanly. Second: at once. SIGHUP: read the files again."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._told_to_stop)
-        loop.add_signal_handler(signal.SIGHUP, self._told_to_reload)
+        loop.add_signal_handler(signal.SIGHUP, self._reloading.ask)
         try:
             yield
         finally:
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 loop.remove_signal_handler(number)
-
-    def _told_to_reload(self) -> None:
-        if self.keeper is None:
-            self._reload_is_due = True  # not everything is there yet that must know of it
-        else:
-            self.reload_registry()
 
     def _told_to_stop(self) -> None:
         if self.stop.is_set():

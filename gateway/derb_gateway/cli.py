@@ -57,7 +57,7 @@ def run(
         else SimulatedClock(clock_origin_unix_ms, clock_origin_real_ms, clock_speed)
     )
     try:
-        asyncio.run(_serve(settings, clock))
+        asyncio.run(_serve(settings, clock, config))
     except ConfigError as error:
         _fail(error, MISUSED)
     except GatewayError as error:
@@ -100,8 +100,8 @@ def check(config: ConfigOption) -> None:
         raise typer.Exit(FAILED)
 
 
-async def _serve(config: Config, clock: Clock) -> None:
-    await Server(config, clock).serve()
+async def _serve(config: Config, clock: Clock, path: Path) -> None:
+    await Server(config, clock, lambda: load_config(path)).serve()
 
 
 def _orders(store: Path) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """All sinks' tasks: started, changed while the gateway runs, drained at the end. Sinks know nothing of each other."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from derb_gateway.config import SinkSettings
 from derb_gateway.parts import Parts
@@ -40,6 +40,20 @@ class Forwarding:
         forwarder = self._forwarder(settings)
         self._running[settings.name] = settings, forwarder
         self._parts.start(_task(settings.name), forwarder.run())
+
+    async def change(self, gone: Iterable[str], settings: Iterable[SinkSettings], deadline_s: float) -> None:
+        """End sinks, and begin or begin anew with others: each goes on behind the last batch that was handed over."""
+        new = {each.name: each for each in settings}
+        ending = [name for name in (*gone, *new) if name in self._running]
+        for name in ending:
+            self._running[name][1].halt()
+        await self._parts.finish(deadline_s, *map(_task, ending))
+        await self._parts.cancel(*map(_task, ending))
+        for name in ending:
+            if name not in new:
+                del self._running[name]
+        for each in new.values():
+            self.start(each)
 
     async def drain(self, deadline_s: float) -> None:
         """Deliver what there is, as far as the time allows."""

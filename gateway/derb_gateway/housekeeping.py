@@ -35,7 +35,7 @@ class Housekeeping:
         progress: Progress,
         wear: Wear,
     ) -> None:
-        self._settings = settings
+        self.settings = settings
         self._sinks = sinks
         self._writer = writer
         self._progress = progress
@@ -57,7 +57,7 @@ class Housekeeping:
 
     async def tidy(self) -> None:
         """Prune, make room if the budget is reached, note the wear. StoreError."""
-        await self._prune(self._settings.keep_readings)
+        await self._prune(self.settings.keep_readings)
         await self._keep_budget()
         if time.monotonic() - self._wear_noted_s >= _NOTE_WEAR_S:
             await self.note_wear()
@@ -70,7 +70,7 @@ class Housekeeping:
 
     async def _read_whole(self) -> None:
         """Look through a file that was too large to be looked through before the start."""
-        path = self._settings.path
+        path = self.settings.path
         if not schema.is_large(path):
             return
         try:
@@ -91,7 +91,7 @@ class Housekeeping:
         return store.prune(keep, self._sinks(), _PRUNED_AT_ONCE), used_bytes(store.db)
 
     async def _keep_budget(self) -> None:
-        budget = self._settings.budget_bytes
+        budget = self.settings.budget_bytes
         room = budget * _ROOM_PCT // 100
         used = await self._writer.do(lambda store: used_bytes(store.db))
         if used <= budget:
@@ -124,7 +124,7 @@ class Housekeeping:
         if self._over:
             return
         self._over = True
-        detail = f"{used} bytes of {self._settings.budget_bytes}, and nothing that may be shed"
+        detail = f"{used} bytes of {self.settings.budget_bytes}, and nothing that may be shed"
         log.error("store over its budget", extra={"used_bytes": used})
         await self._writer.do(
             lambda store: alarms.raise_alarm(store.db, alarms.STORE_OVER_BUDGET, detail, _now_ms())

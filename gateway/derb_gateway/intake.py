@@ -51,6 +51,11 @@ class Intake:
         self._waiting_room: WaitingRoom | None = None
         self._told_ms: dict[str, int] = {}
 
+    def set_limits(self, limits: Limits) -> None:
+        """Keep more or less of what is refused from now on; in the writer's thread."""
+        self.limits = limits
+        self._quarantine = None
+
     def forget(self) -> None:
         """Drop all that is remembered: a transaction was rolled back or the file replaced."""
         self._nodes.clear()

@@ -44,9 +44,13 @@ class Parts:
             log.warning("task did not end in time", extra={"task": task.get_name()})
         return [task.get_name() for task in late]
 
+    async def cancel_all(self) -> None:
+        """End what still runs."""
+        await self.cancel(*self._tasks)
+
     async def cancel(self, *names: str) -> None:
-        """End tasks, all if none is named, and forget them; what one failed with is logged."""
-        ending = {name: self._tasks[name] for name in (names or tuple(self._tasks)) if name in self._tasks}
+        """End tasks and forget them; what one failed with is logged."""
+        ending = {name: self._tasks[name] for name in names if name in self._tasks}
         self._let_go.update(ending)
         for task in ending.values():
             task.cancel()

@@ -62,6 +62,13 @@ class Daemon:
             rows = {}
         return Counter(rows)
 
+    def alarms(self) -> dict[str, str]:
+        """What each alarm that stands says."""
+        with sqlite3.connect(f"file:{self.folder}/derb.sqlite3?mode=ro", uri=True) as db:
+            rows = dict(db.execute("SELECT name, detail FROM alarm"))
+        db.close()
+        return rows
+
     def archived(self) -> Counter[str]:
         """The upstream keys in the file sink, counted."""
         keys: Counter[str] = Counter()

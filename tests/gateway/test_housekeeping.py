@@ -77,7 +77,7 @@ async def test_below_the_budget_only_what_all_sinks_have_goes(rig: Rig) -> None:
 
 
 async def test_what_all_sinks_have_goes_before_anything_is_lost(rig: Rig) -> None:
-    rig.housekeeping._settings = rig.settings.model_copy(update={"keep_readings": 100_000})
+    rig.housekeeping.settings = rig.settings.model_copy(update={"keep_readings": 100_000})
     await rig.fill(PARKING, LEVEL, count=9_000)
     for sink in ("fast", "slow"):
         await rig.forwarded(sink, 6_000)

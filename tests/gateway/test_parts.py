@@ -21,7 +21,7 @@ async def test_the_error_of_a_task_that_ends_by_itself_comes_out(caplog: pytest.
     with pytest.raises(ValueError, match="broken"):
         await asyncio.wait_for(parts.one_ends(), 5)
     assert [record.__dict__["task"] for record in caplog.records] == ["b"]
-    await parts.cancel()
+    await parts.cancel_all()
 
 
 async def test_a_task_that_was_let_go_ends_nothing_and_its_name_is_free_again() -> None:
@@ -41,11 +41,19 @@ async def test_a_task_that_was_let_go_ends_nothing_and_its_name_is_free_again() 
     assert not watching.done()
     watching.cancel()
     await asyncio.gather(watching, return_exceptions=True)
-    await parts.cancel()
+    await parts.cancel_all()
 
 
 async def test_who_does_not_end_in_time_is_named() -> None:
     parts = Parts()
     parts.start("slow", _for_ever())
     assert await parts.finish(0.001, "slow", "unknown") == ["slow"]
+    await parts.cancel_all()
+
+
+async def test_to_cancel_nothing_is_not_to_cancel_all() -> None:
+    parts = Parts()
+    parts.start("a", _for_ever())
     await parts.cancel()
+    assert await parts.finish(0.001, "a") == ["a"]
+    await parts.cancel_all()

@@ -48,6 +48,7 @@ class Forwarder:
         self._progress = progress
         self._state: str | None = None
         self._draining = False
+        self._halting = False
         self._counts: Counter[str] = Counter()
         self._leftover = Leftover(name, path, batching.replay_check_s)
         self._pace = Pace(batching.max_per_s, batching.backfill_per_s, time.monotonic)
@@ -75,15 +76,20 @@ class Forwarder:
         self._draining = True
         self._progress.wake()
 
+    def halt(self) -> None:
+        """End after the batch that is under way; the next forwarder of this sink goes on behind it."""
+        self._halting = self._draining = True
+        self._progress.wake()
+
     async def run(self) -> None:
-        """Forward until drained; a sink that is away is tried for ever."""
+        """Forward until drained or halted; a sink that is away is tried for ever."""
         self._lineup.lanes, self._state = await self._writer.do(lambda store: load_lanes(store, self.name))
         try:
             async for attempt in self._patience.attempts():
                 with attempt:
                     self._state = await self._sink.open(self._state)
             more = True
-            while more:
+            while more and not self._halting:
                 async for attempt in self._patience.attempts():
                     with attempt:
                         if more := bool(self._lineup.pieces) or await self._more():
@@ -96,7 +102,7 @@ class Forwarder:
     async def _more(self) -> bool:
         """Wait until something may leave; return False when drained."""
         lineup = self._lineup
-        while not await self._leftover.due():
+        while not self._halting and not await self._leftover.due():
             await lineup.split()
             wait_s = self._leftover.check_s
             if lineup.lanes.backlog():
@@ -109,7 +115,7 @@ class Forwarder:
             elif self._draining:
                 return False
             await self._change(wait_s)
-        return True
+        return not self._halting
 
     async def _gather(self) -> None:
         """Wait until a batch is full or old enough."""
@@ -132,7 +138,7 @@ class Forwarder:
         """Deliver one batch a lane, in as many pieces as the sink makes of it."""
         if not self._lineup.pieces:
             await self._lineup.take(self._leftover.wanted)
-        while self._lineup.pieces:
+        while self._lineup.pieces and not self._halting:
             if wait_s := self._pace.wait_s():
                 await asyncio.sleep(wait_s)
             await self._deliver(self._lineup.pieces[0])
