@@ -13,13 +13,8 @@ from derb_gateway.reader import is_sound, read_only
 from derb_gateway.readings import KIND_NAMES
 from derb_gateway.registry import Registry, node_id
 from derb_gateway.store import StoredReading
-from derb_gateway.upstream import upstream_reading
+from derb_gateway.upstream import COLUMNS, upstream_reading
 
-COLUMNS = (
-    *("key", "node", "boot", "seq", "kind", "observed_at", "time_quality", "time_error_s", "received_at"),
-    *("clock_synchronised", "bay", "container", "zone", "state", "confidence", "previous_state_s", "status"),
-    *("distance_mm", "level_pct", "alarm", "value", "command", "result", "fields"),
-)
 _ROWS_AT_ONCE = 2_000
 _FIELDS = ", ".join(StoredReading._fields)
 

@@ -1,5 +1,6 @@
 """The configuration's [[sink]] tables, one class a type."""
 
+from importlib.util import find_spec
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
@@ -40,16 +41,23 @@ class BatchSettings(Settings):
 
 
 class FileSinkSettings(BatchSettings):
-    """NDJSON files that rotate, in the order of the store."""
+    """NDJSON or Parquet files that rotate, in the order of the store."""
 
     type: Literal["file"]
     name: Name
     directory: TomlPath
+    format: Literal["ndjson", "parquet"] = "ndjson"
     rotate_bytes: int = Field(default=16_777_216, ge=1024)
     keep_files: int = Field(default=0, ge=0)
     retry_base_s: float = Field(default=0.5, gt=0)
     retry_max_s: float = Field(default=30.0, gt=0)
     live_after: Literal[0] = 0  # what makes each reading stand in the files once is that there is one order
+
+    @model_validator(mode="after")
+    def _can_be_written(self) -> "FileSinkSettings":
+        if self.format == "parquet" and find_spec("pyarrow") is None:
+            raise ValueError("format = \"parquet\" needs pyarrow: pip install 'derb[parquet]'")
+        return self
 
 
 class MqttSinkSettings(Connection, BatchSettings):

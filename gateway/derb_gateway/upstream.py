@@ -9,6 +9,13 @@ from derb_gateway.readings import KIND_NAMES
 from derb_gateway.registry import Registry
 from derb_gateway.store import StoredReading
 
+COLUMNS = (
+    *("key", "node", "boot", "seq", "kind", "observed_at", "time_quality", "time_error_s", "received_at"),
+    *("clock_synchronised", "bay", "container", "zone", "state", "confidence", "previous_state_s", "status"),
+    *("distance_mm", "level_pct", "alarm", "value", "command", "result", "fields"),
+)
+"""Every field of every kind, where readings of all kinds stand in one table."""
+
 
 def reading_key(reading: StoredReading) -> str:
     """Return what tells this reading from all others, for ever."""

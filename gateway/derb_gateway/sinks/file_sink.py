@@ -1,14 +1,17 @@
 """NDJSON files, one reading a line, each reading exactly once for as long as the store lives.
 
 The number and the length of the file are committed with the cursor; what a crash left behind them is written
-over by the same readings. A store that was set aside or restored takes its memory with it: what nodes then send
-again comes again, under its old key, and what stands in the files already stays there.
+over by the same readings. With `pack` a file that is full is written anew in another format and replaced: only the newest is
+ever NDJSON, since only that can be cut back to what is committed. A store that was set aside or restored takes its memory with
+it: what nodes then send again comes again, under its old key, and what stands in the files already stays there.
 """
 
 import asyncio
 import json
 import logging
 import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +21,8 @@ from derb_gateway.sinks.base import Batch
 log = logging.getLogger(__name__)
 
 _NAME = "readings-{:06d}.ndjson"
+_SUFFIX, _SUFFIXES = ".ndjson", (".ndjson", ".parquet")
+_PACKED = "it is finished, though the store knows less of it"
 _SHORTER = "it is shorter than what was written"
 
 
@@ -31,8 +36,17 @@ class Place(NamedTuple):
 class FileSink:
     """A folder of files that rotate at a size; with `keep_files` the oldest go."""
 
-    def __init__(self, directory: Path, *, rotate_bytes: int, keep_files: int = 0) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        rotate_bytes: int,
+        keep_files: int = 0,
+        pack: Callable[[Path], Path] | None = None,
+    ) -> None:
+        """`pack`: puts another file into the place of a full one and returns it; on OSError it is called again."""
         self._directory = directory
+        self._pack = pack
         self._rotate_bytes = rotate_bytes
         self._keep_files = keep_files
 
@@ -65,6 +79,8 @@ class FileSink:
         if state is None:  # a new store: what an older one wrote is not ours to touch
             return Place(max(there, default=0) + 1, 0)
         place = _place(state)
+        if place.length < self._rotate_bytes and self._is_packed(place.number):
+            return self._elsewhere(place, _PACKED)
         begun = place.number + (place.length >= self._rotate_bytes)  # all that a crash can have left
         if max(there, default=0) > begun:
             return self._elsewhere(place, "there are newer files than the store knows of")
@@ -75,6 +91,7 @@ class FileSink:
     def _append(self, place: Place, keys: set[str], lines: bytes) -> Place:
         """Write at the committed place, over what a failed attempt at these readings left behind it."""
         if place.length >= self._rotate_bytes:
+            self._finish(place)
             place = Place(place.number + 1, 0)
             self._drop_oldest(place.number)
         if self._size(place.number) < place.length:
@@ -93,7 +110,26 @@ class FileSink:
             _sync_folder(self._directory)
         return Place(place.number, place.length + len(lines))
 
+    def _finish(self, place: Place) -> None:
+        """Put a full file into its last form; what stands behind the committed place is of an attempt that comes again."""
+        path = self._path(place.number)
+        if self._pack is None or not path.exists():
+            return
+        os.truncate(path, place.length)
+        self._pack(path)
+
+    def _is_packed(self, number: int) -> bool:
+        return any(path.suffix != _SUFFIX for path in self._files(number))
+
+    def _files(self, number: int) -> list[Path]:
+        """Return what there is of a number; a file that is still being packed does not count."""
+        files = self._directory.glob(f"{self._path(number).stem}.*")
+        return [path for path in files if path.suffix != ".part"]
+
     def _size(self, number: int) -> int:
+        """Return a file's length; one that is packed has all that was ever committed."""
+        if self._is_packed(number):
+            return sys.maxsize
         path = self._path(number)
         return path.stat().st_size if path.exists() else 0
 
@@ -114,11 +150,13 @@ class FileSink:
         if self._keep_files:
             for number in self._numbers():
                 if number <= newest - self._keep_files:
-                    self._path(number).unlink()
+                    for path in self._files(number):
+                        path.unlink()
 
     def _numbers(self) -> list[int]:
-        names = (path.stem.removeprefix("readings-") for path in self._directory.glob("readings-*.ndjson"))
-        return sorted(int(name) for name in names if name.isdigit())
+        paths = (path for path in self._directory.glob("readings-*") if path.suffix in _SUFFIXES)
+        names = (path.stem.removeprefix("readings-") for path in paths)
+        return sorted({int(name) for name in names if name.isdigit()})
 
 
 def _place(state: str | None) -> Place:

@@ -27,9 +27,13 @@ def make_sink(settings: SinkSettings, around: SinkSurroundings) -> Sink:
     """Return the sink that a [[sink]] table asks for."""
     if isinstance(settings, FileSinkSettings):
         from derb_gateway.sinks.file_sink import FileSink
+        from derb_gateway.sinks.parquet_file import pack
 
         return FileSink(
-            settings.directory, rotate_bytes=settings.rotate_bytes, keep_files=settings.keep_files
+            settings.directory,
+            rotate_bytes=settings.rotate_bytes,
+            keep_files=settings.keep_files,
+            pack=pack if settings.format == "parquet" else None,
         )
     if isinstance(settings, MqttSinkSettings):
         from derb_gateway.sinks.mqtt_sink import MqttSink
