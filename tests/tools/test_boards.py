@@ -1,6 +1,7 @@
 """Board files: every shipped one is sound, and every mistake names its file, its key and a remedy."""
 
 import json
+import re
 import tomllib
 from pathlib import Path
 
@@ -22,10 +23,16 @@ image = "ESP32_GENERIC"
 role = "node"
 flash_mb = 4
 header = [2, 4, 5, 6, 12, 13, 16, 18, 19, 21, 22, 23, 25, 26, 27, 32, 33, 34, 35, 36]
+usb = ["10c4:ea60"]
 sleep_current_ua = 500
 sleep_basis = "measured"
 sleep_source = "a bench"
 sleep_note = "nothing is known against it"
+[layout]
+nvs = { at = 0x9000, size = 0x6000 }
+phy_init = { at = 0xf000, size = 0x1000 }
+app = { at = 0x10000, size = 0x1f0000 }
+vfs = { at = 0x200000, size = 0x200000 }
 [pins]
 i2c_scl = 22
 i2c_sda = 21
@@ -144,6 +151,36 @@ BAD = {
     "pin of the board's own": ("trig_pin = 26", "trig_pin = 16", "pins.trig_pin: GPIO 16", "the PSRAM"),
     "one pin twice": ("echo_pin = 27", "echo_pin = 26", "pins.echo_pin: GPIO 26", "trig_pin has it already"),
     "pin far out of range": ("trig_pin = 26", "trig_pin = 99", "pins.trig_pin: ", "less than or equal to 48"),
+    "no USB identity": ('usb = ["10c4:ea60"]', "", "usb: is missing"),
+    "a USB identity in words": ('["10c4:ea60"]', '["CP2102N"]', "usb[0]: ", "[0-9a-f]{4}:[0-9a-f]{4}"),
+    "no file system": ("vfs = { at = 0x200000, size = 0x200000 }", "", "layout.vfs: is missing"),
+    "a partition beyond the flash": (
+        "at = 0x200000, size = 0x200000",
+        "at = 0x200000, size = 0x300000",
+        "layout.vfs: ends at 0x500000, beyond the 4 MB",
+        "make it smaller",
+    ),
+    "partitions that overlap": (
+        "at = 0xf000, size = 0x1000",
+        "at = 0xe000, size = 0x1000",
+        "layout.phy_init: begins at 0xe000, inside nvs, which ends at 0xf000",
+    ),
+    "an app off its alignment": (
+        "at = 0x10000, size = 0x1f0000",
+        "at = 0x11000, size = 0x1ef000",
+        "layout.app: must begin at a multiple of 0x10000",
+    ),
+    "a partition in the place of the table": (
+        "at = 0x9000, size = 0x6000",
+        "at = 0x8000, size = 0x6000",
+        "layout.nvs: must begin at 0x9000 or later",
+    ),
+    "half a sector": ("size = 0x1000 }", "size = 0x800 }", "layout.phy_init: must be a multiple of 0x1000"),
+    "settings without a page to spare": (
+        "at = 0x9000, size = 0x6000",
+        "at = 0x9000, size = 0x2000",
+        "layout.nvs: must be 0x3000 or more",
+    ),
     "not TOML": ("[pins]", "[pins", "is not TOML", "line"),
 }
 
@@ -203,7 +240,7 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(BoardFileError) as caught:
         read_board(board_file(tmp_path, text))
     assert len(caught.value.problems) == 4
-    assert all("mine.toml: " in problem for problem in caught.value.problems)
+    assert all(re.search(r"mine\.toml:\d+: ", problem) for problem in caught.value.problems)
 
 
 def test_the_mistakes_of_all_files_are_told(tmp_path: Path) -> None:

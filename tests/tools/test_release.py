@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 from derb_gateway.releases import SIGNATURE_BYTES, read_release
+from derb_tools.bytecode import bytecode_of
 from derb_tools.errors import ToolError
 from derb_tools.firmware_files import firmware_dir
 from derb_tools.release import described
-from derb_tools.release_build import bytecode_of, compiled, firmware_version, signed_release
+from derb_tools.release_build import application, firmware_version, signed_release
 from derb_tools.release_key import SIGNATURES, ReleaseKey
 from pyhsslms import pyhsslms
 
@@ -98,12 +99,12 @@ def test_what_is_no_key_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_whole_firmware_compiles_and_only_the_application_is_in_it() -> None:
-    files = dict(compiled(firmware_dir()))
+    files = dict(application(firmware_dir()))
     assert "derb/node.mpy" in files
     assert "derb/links/mqtt.mpy" in files
     assert not {name for name in files if not name.startswith("derb/")}
-    assert bytecode_of(files) == 6
-    again = dict(compiled(firmware_dir()))
+    assert bytecode_of(files.values()) == 6
+    again = dict(application(firmware_dir()))
     assert (
         hashlib.sha256(b"".join(files.values())).digest() == hashlib.sha256(b"".join(again.values())).digest()
     )
@@ -113,12 +114,12 @@ def test_a_firmware_that_does_not_compile_or_has_no_version_is_told(tmp_path: Pa
     (tmp_path / "derb").mkdir()
     (tmp_path / "derb" / "__init__.py").write_text("def broken(:\n")
     with pytest.raises(ToolError, match="does not compile"):
-        list(compiled(tmp_path))
+        list(application(tmp_path))
     (tmp_path / "derb" / "__init__.py").write_text("VERSIONS = 5\n")
     with pytest.raises(ToolError, match="VERSION"):
         firmware_version(tmp_path)
     with pytest.raises(ToolError, match="bytecode"):
-        bytecode_of({"a": b"M\x06", "b": b"M\x05"})
+        bytecode_of([b"M\x06", b"M\x05"])
 
 
 def test_the_commands_from_a_key_to_a_release(tmp_path: Path) -> None:

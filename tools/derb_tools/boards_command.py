@@ -66,6 +66,8 @@ def explain(name: str, board: Board) -> Iterator[str]:
     yield f"{name}: {board.name}, {board.chip}, {board.flash_mb} MB of flash"
     yield f"image       {board.image} (micropython.org/download)"
     yield f"for         {', '.join(board.serves()) or board.role}"
+    yield f"USB         {', '.join(board.usb)}"
+    yield f"on flash    {_layout(board)}"
     yield from _pin_lines(board)
     yield from _battery_lines(board)
     yield f"deep sleep  {_sleep(board)}"
@@ -76,6 +78,10 @@ def explain(name: str, board: Board) -> Iterator[str]:
         yield f"            {board.mend.source}"
     if board.note:
         yield f"note        {board.note}"
+
+
+def _layout(board: Board) -> str:
+    return ", ".join(f"{key} {size >> 10} kB at {at:#x}" for key, (at, size) in board.layout.places().items())
 
 
 def _pin_lines(board: Board) -> Iterator[str]:

@@ -5,6 +5,10 @@ ToolError               the words say what is wrong and what to do: stop
 ├── RecordingError      a recording cannot be read; names file, line and column
 ├── AskedWrong          what was asked for is not there, or does not go together: misuse, exit code 2
 ├── BoardFileError      board files are wrong; one line for each mistake
+├── NodeFileError       the file of a node's settings is wrong; one line for each mistake
+├── ImageRefused        a MicroPython image, or what is built of it, cannot run on the board
+├── NotWhole            a board was not written to the end; the words say how to go on
+├── NoBoard             no board answers, or not the one that was meant
 ├── FirmwareFailed      the firmware's own code raised where it must not
 ├── PortError           no serial port, or one that cannot be opened
 ├── NodeSilent          a node did not give its prompt in time
@@ -36,6 +40,26 @@ class BoardFileError(ToolError):
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
+
+
+class NodeFileError(ToolError):
+    """The file of a node's settings is wrong; `problems` has one line for each mistake."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class ImageRefused(ToolError):
+    """A MicroPython image, or what is built of it, cannot run on the board."""
+
+
+class NotWhole(ToolError):
+    """A board was not written to the end; the words say how to go on."""
+
+
+class NoBoard(ToolError):
+    """No board answers, or not the one that was meant."""
 
 
 class FirmwareFailed(ToolError):

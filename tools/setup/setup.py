@@ -64,6 +64,8 @@ def set_up(target: str) -> None:
     if target != "check" and not has_umqtt():
         step("umqtt.simple", fetch_umqtt)
     if target == "test":
+        if not has_image():
+            step("a MicroPython image to try the tools on", fetch_image)
         set_up_wasm32()
 
 
@@ -168,6 +170,16 @@ def has_umqtt() -> bool:
 def fetch_umqtt() -> None:
     folder = run([PYTHON, "-m", "derb_tools.thirdparty"], what="fetching umqtt.simple")
     write_stamp(STAMPS / "umqtt", folder.strip())
+
+
+def has_image() -> bool:
+    stamp = STAMPS / "image"
+    return stamp.is_file() and Path(stamp.read_text()).is_file()
+
+
+def fetch_image() -> None:
+    file = run([PYTHON, "-m", "derb_tools.thirdparty", "image"], what="fetching a MicroPython image")
+    write_stamp(STAMPS / "image", file.strip())
 
 
 # The 32-bit MicroPython, under Node
