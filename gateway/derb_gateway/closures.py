@@ -3,7 +3,8 @@
 Weekly ones are local: a market from 6 to 14 is that on the day the clocks move, too.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from typing import NamedTuple
 
@@ -11,7 +12,11 @@ from derb_gateway.registry_file import DAYS, ClosedEntry, RegistryFile
 from derb_gateway.site_time import local, unix_ms
 
 FOR_EVER_MS = 1 << 62
-_HOUR_MS = 3_600_000
+_DAY_MS = 24 * 3_600_000
+_LOOKED_AHEAD_MS = 8 * _DAY_MS
+
+PlaceKey = tuple[str, str]
+"""("bay" or "container", its id)."""
 
 
 class Period(NamedTuple):
@@ -22,11 +27,13 @@ class Period(NamedTuple):
     why: str
 
 
-class Rule(NamedTuple):
-    """One [[closed]] table."""
+@dataclass(frozen=True)
+class Rule:
+    """One [[closed]] table, told apart by its number in the file."""
 
-    entry: ClosedEntry
-    timezone: str
+    number: int
+    entry: ClosedEntry = field(compare=False)
+    timezone: str = field(compare=False)
 
     def periods(self, after_ms: int, before_ms: int) -> Iterator[Period]:
         """Yield the periods that reach into a stretch of time."""
@@ -42,7 +49,7 @@ class Rule(NamedTuple):
     def _weekly(self, after_ms: int, before_ms: int) -> Iterator[Period]:
         begins, ends = self.entry.begins, self.entry.until
         day = local(after_ms, self.timezone).date() - timedelta(days=1)
-        last = local(min(before_ms, after_ms + 366 * 24 * _HOUR_MS), self.timezone).date()
+        last = local(min(before_ms, after_ms + 366 * _DAY_MS), self.timezone).date()
         while day <= last:
             if DAYS[day.weekday()] in self.entry.weekly:
                 yield self._of_day(datetime.combine(day, _time(begins)), _time(ends))
@@ -54,32 +61,58 @@ class Rule(NamedTuple):
 
 
 class Closures:
-    """The rules of every place that has any, by ("bay", id) or ("container", id)."""
+    """The rules of every place that has any."""
 
-    def __init__(self, rules: Mapping[tuple[str, str], Sequence[Rule]]) -> None:
+    def __init__(self, rules: Mapping[PlaceKey, tuple[Rule, ...]]) -> None:
         self.rules = rules
+        self._latest: dict[tuple[Rule, ...], tuple[int, int, Period | None]] = {}
 
-    def at(self, kind: str, place: str, at_ms: int) -> Period | None:
-        """Return the period in which a place is closed at a moment; of those that touch or overlap, all as one."""
-        found = None
-        for period in self.periods(kind, place, at_ms, at_ms + 1):
-            found = period
-        return found
+    def at(self, place: PlaceKey, at_ms: int) -> Period | None:
+        """Return the period in which a place is closed at a moment; those that touch or overlap are one."""
+        rules = self.rules.get(place)
+        if rules is None:
+            return None
+        latest = self._latest.get(rules)  # readings come in the order of time, mostly
+        if latest is None or not latest[0] <= at_ms < latest[1]:
+            latest = self._latest[rules] = _stretch(rules, at_ms)
+        return latest[2]
 
-    def periods(self, kind: str, place: str, after_ms: int, before_ms: int) -> list[Period]:
+    def periods(self, place: PlaceKey, after_ms: int, before_ms: int) -> list[Period]:
         """Return the periods of a place that reach into a stretch, in order, none touching another."""
-        rules = self.rules.get((kind, place), ())
-        return [
-            period
-            for period in _joined(each for rule in rules for each in _widely(rule, after_ms, before_ms))
-            if period.from_ms < before_ms and period.until_ms > after_ms
-        ]
+        return _periods(self.rules.get(place, ()), after_ms, before_ms)
+
+    def next_change(self, after_ms: int) -> int:
+        """Return when some place is closed or opened next, at most some days from now."""
+        nearest_ms = after_ms + _LOOKED_AHEAD_MS
+        for rules in set(self.rules.values()):
+            nearest_ms = min(nearest_ms, _stretch(rules, after_ms)[1])
+        return nearest_ms
+
+
+def _stretch(rules: tuple[Rule, ...], at_ms: int) -> tuple[int, int, Period | None]:
+    """Return a stretch of time around a moment in which nothing changes, and the period if it is a closed one."""
+    begin_ms, end_ms = max(0, at_ms - _LOOKED_AHEAD_MS), at_ms + _LOOKED_AHEAD_MS
+    for period in _periods(rules, begin_ms, end_ms):
+        if period.from_ms <= at_ms < period.until_ms:
+            return *period[:2], period
+        if period.until_ms <= at_ms:
+            begin_ms = max(begin_ms, period.until_ms)
+        else:
+            end_ms = min(end_ms, period.from_ms)
+    return begin_ms, end_ms, None
+
+
+def _periods(rules: tuple[Rule, ...], after_ms: int, before_ms: int) -> list[Period]:
+    return [
+        period
+        for period in _joined(each for rule in rules for each in _widely(rule, after_ms, before_ms))
+        if period.from_ms < before_ms and period.until_ms > after_ms
+    ]
 
 
 def _widely(rule: Rule, after_ms: int, before_ms: int) -> Iterator[Period]:
     """Yield the periods of some days more, so that one which goes on from another is joined to it."""
-    more_ms = 8 * 24 * _HOUR_MS
-    return rule.periods(max(0, after_ms - more_ms), before_ms + more_ms)
+    return rule.periods(max(0, after_ms - _LOOKED_AHEAD_MS), before_ms + _LOOKED_AHEAD_MS)
 
 
 def _joined(periods: Iterable[Period]) -> Iterator[Period]:
@@ -102,19 +135,14 @@ def _time(value: object) -> time:
 
 def closures_of(read: RegistryFile) -> Closures:
     """Return a registry file's closures; those of a zone are those of each place in it."""
-    rules: dict[tuple[str, str], list[Rule]] = {}
-    zones: dict[str, list[Rule]] = {}
-    for entry in read.closed:
-        rule = Rule(entry, read.site.timezone)
-        if entry.zone is not None:
-            zones.setdefault(entry.zone, []).append(rule)
-        elif entry.bay is not None:
-            rules.setdefault(("bay", entry.bay), []).append(rule)
-        elif entry.container is not None:
-            rules.setdefault(("container", entry.container), []).append(rule)
-    if zones:
-        for kind, places in (("bay", read.bay), ("container", read.container)):
-            for place in places:
-                if place.zone in zones:
-                    rules.setdefault((kind, place.id), []).extend(zones[place.zone])
-    return Closures(rules)
+    named: dict[tuple[str, str | None], tuple[Rule, ...]] = {}
+    for i, entry in enumerate(read.closed):
+        kind = next(kind for kind in ("bay", "container", "zone") if getattr(entry, kind) is not None)
+        key = (kind, getattr(entry, kind))
+        named[key] = (*named.get(key, ()), Rule(i, entry, read.site.timezone))
+    rules = {
+        (kind, place.id): (*named.get((kind, place.id), ()), *named.get(("zone", place.zone), ()))
+        for kind, places in (("bay", read.bay), ("container", read.container))
+        for place in places
+    }
+    return Closures({place: each for place, each in rules.items() if each})

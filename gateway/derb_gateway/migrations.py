@@ -70,7 +70,14 @@ CREATE TABLE waiting_frame (
 CREATE INDEX waiting_frame_node ON waiting_frame (node, id);
 """
 
-STEPS = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
+# What was last reported of a place that was closed or opened: `number` is the report's, `state` what it said.
+_VERSION_5 = """
+CREATE TABLE place_report (
+    place TEXT PRIMARY KEY, state TEXT NOT NULL, at_ms INTEGER NOT NULL, number INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+
+STEPS = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5)
 SCHEMA_VERSION = len(STEPS)
 
 

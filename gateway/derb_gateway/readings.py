@@ -1,9 +1,17 @@
-"""What a reading can be: the five kinds of docs/protocol.md as values. Pure."""
+"""What a reading can be: the five kinds of docs/protocol.md as values, and what the gateway says of places. Pure."""
 
 from dataclasses import dataclass
 
 PARKING, LEVEL, HEALTH, ALARM, ANSWER = 1, 2, 3, 4, 5
-KIND_NAMES = {PARKING: "parking", LEVEL: "level", HEALTH: "health", ALARM: "alarm", ANSWER: "answer"}
+PLACE = 16  # the gateway's own word on a place, so no kind that a frame has room for
+KIND_NAMES = {
+    PARKING: "parking",
+    LEVEL: "level",
+    HEALTH: "health",
+    ALARM: "alarm",
+    ANSWER: "answer",
+    PLACE: "place",
+}
 
 PARKING_STATES = ("unknown", "free", "occupied")
 LEVEL_STATUSES = {8188: "unstable", 8189: "too_close", 8190: "too_far", 8191: "no_echo"}

@@ -60,6 +60,13 @@ class Registry:
         """Return the containers that have a node, each once."""
         return {container.id: container for container in self.containers.values()}.values()
 
+    def node_at(self, place: tuple[str, str]) -> str | None:
+        """Return the node that watches a place now: of those it had, the one that nothing has replaced."""
+        kind, name = place
+        places: Mapping[str, Bay] = self.bays if kind == "bay" else self.containers
+        nodes = [node for node, each in places.items() if each.id == name]
+        return max(nodes, key=lambda node: self._term(node).until_ms, default=None)
+
     def is_revoked(self, node: str) -> bool:
         """Return whether a node's key was good once and is not any more."""
         return node in self.terms and node not in self.keys

@@ -1,4 +1,4 @@
-"""What a registry leads to as time goes by: waiting nodes are let in, keys that have had their time are revoked."""
+"""What a registry leads to as time goes by: nodes let in, keys revoked, places closed and opened."""
 
 import asyncio
 import logging
@@ -8,14 +8,17 @@ from derb_gateway.clock import Clock
 from derb_gateway.errors import GatewayError
 from derb_gateway.intake import Intake
 from derb_gateway.orders import OrderBook
+from derb_gateway.place_book import report_places
 from derb_gateway.progress import Progress
 from derb_gateway.registry import Registry
 from derb_gateway.reports import note
+from derb_gateway.store import Store
 from derb_gateway.writer import Writer
 
 log = logging.getLogger(__name__)
 
-_LOOK_S = 15.0  # a wall clock that jumps is noticed so late at most
+_LOOK_S = 5.0  # a wall clock that jumps is noticed so late at most
+_LATE_EVERY_MS = 300_000  # what a node held back while its place was closed is looked for so often
 
 
 class RegistryKeeper:
@@ -38,6 +41,7 @@ class RegistryKeeper:
         self._intake = intake
         self._progress = progress
         self._orders = orders
+        self._places_due_ms = 0
         self._changed = asyncio.Event()
         self._changed.set()
 
@@ -63,7 +67,25 @@ class RegistryKeeper:
             log.info("keys revoked", extra={"nodes": sorted(expired)})
         if self._changed.is_set():
             self._changed.clear()
+            self._places_due_ms = 0
             await self._let_in()
+        now_ms = self._clock.wall_ms()
+        if not self._places_due_ms - _LATE_EVERY_MS <= now_ms < self._places_due_ms:
+            await self._report_places(now_ms)
+
+    async def _report_places(self, now_ms: int) -> None:
+        """Say what was closed and what was opened; the sinks get it as they get readings."""
+        registry, synchronised = self._registry(), self._clock.synchronised()
+
+        def write(store: Store) -> tuple[int, int]:
+            told = report_places(store, registry, self._orders, now_ms, synchronised=synchronised)
+            return told, store.last_id()
+
+        told, last_id = await self._writer.do(write)
+        self._places_due_ms = min(registry.closures.next_change(now_ms), now_ms + _LATE_EVERY_MS)
+        if told:
+            self._progress.reached(last_id)
+            log.info("places reported", extra={"reports": told})
 
     async def _let_in(self) -> None:
         """Take what nodes sent that wait no longer; they get their receipts when they next speak."""

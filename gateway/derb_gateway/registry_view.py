@@ -23,7 +23,7 @@ def places_json(read: RegistryFile, now_ms: int) -> Iterator[dict[str, Any]]:
     closures = registry_of(read).closures
     for kind, places in (("bay", read.bay), ("container", read.container)):
         for place in places:
-            closed = closures.at(kind, place.id, now_ms)
+            closed = closures.at((kind, place.id), now_ms)
             yield {"kind": kind, **_place(place), "node": node_at.get((kind, place.id)), **_closed(closed)}
 
 

@@ -5,7 +5,8 @@ from typing import Any
 
 from derb_gateway import times
 from derb_gateway.clock import iso_utc
-from derb_gateway.readings import KIND_NAMES
+from derb_gateway.place_reports import CLOSED
+from derb_gateway.readings import KIND_NAMES, PARKING, PLACE
 from derb_gateway.registry import Registry
 from derb_gateway.store import StoredReading
 
@@ -39,6 +40,7 @@ def upstream_reading(reading: StoredReading, registry: Registry) -> dict[str, An
         **_place(reading, registry),
         **body,
         **_level(reading, body, registry),
+        **_closed(reading, body, registry),
     }
 
 
@@ -57,3 +59,14 @@ def _level(reading: StoredReading, body: dict[str, Any], registry: Registry) -> 
     container, distance_mm = registry.container_of(reading.node, reading.observed_ms), body["distance_mm"]
     known = container is not None and distance_mm is not None
     return {"level_pct": container.level_pct(distance_mm) if known and container else None}
+
+
+def _closed(reading: StoredReading, body: dict[str, Any], registry: Registry) -> dict[str, Any]:
+    """Say that the place was closed when the reading was made; what a bay's node saw is kept under another name."""
+    if not registry.closures.rules or reading.kind == PLACE:
+        return {}
+    for kind, place in _place(reading, registry).items():
+        if (closed := registry.closures.at((kind, place), reading.observed_ms)) is not None:
+            seen = {"state": CLOSED, "sensed_state": body["state"]} if reading.kind == PARKING else {}
+            return {"closed": True, **seen, "why": closed.why or None}
+    return {}

@@ -12,7 +12,7 @@ _FIRST = (
     f"INSERT INTO reading VALUES (7, '{NODE}', 1, 5, 1, '{{}}', 1, 0, 0, 2, 1);"
     f"INSERT INTO known VALUES ('{NODE}', 1, 5, 5);"
     f"INSERT INTO node VALUES ('{NODE}', 1, 2, 3, x'0102030405060708');"
-    "INSERT INTO waiting VALUES ('0000000000ff', 1, 2, 3);"
+    "INSERT INTO waiting (node, first_ms, last_ms, count) VALUES ('0000000000ff', 1, 2, 3);"
     "INSERT INTO quarantine VALUES (1, x'01', 'd/x/u', 'bad_tag', 'why', x'02', 1, 4, 5, 6);"
     "INSERT INTO counter VALUES ('frames', 3);"
     "INSERT INTO cursor VALUES ('city', 6, 'state');"
@@ -20,9 +20,9 @@ _FIRST = (
 )
 ROWS = {
     1: _FIRST,
-    **dict.fromkeys((2, 3), _FIRST.replace("x'0102030405060708')", "x'0102030405060708', 0)")),
+    **dict.fromkeys((2, 3, 4), _FIRST.replace("x'0102030405060708')", "x'0102030405060708', 0)")),
 }
-MADE = {1: "alarm", 2: "replay", 3: "waiting_frame"}  # by the step to the next version
+MADE = {1: "alarm", 2: "replay", 3: "waiting_frame", 4: "place_report"}  # by the step to the next version
 
 
 def shape(db: sqlite3.Connection) -> list[tuple[object, ...]]:

@@ -9,11 +9,12 @@ import pytest_asyncio
 from derb_gateway.intake import Intake
 from derb_gateway.orders import OrderBook, orders_path
 from derb_gateway.progress import Progress
-from derb_gateway.registry import Registry, Term
+from derb_gateway.registry import Registry, Term, parse_registry, registry_of
 from derb_gateway.registry_keeper import RegistryKeeper
 from derb_gateway.store import Store
 from derb_gateway.writer import Writer
 from gateway.kit import NODE, NOW_MS, OTHER, OTHER_KEY, STRANGER, StillClock, arrival, frame, registry
+from gateway.test_registry import NODES, PLACES
 
 
 class Gateway:
@@ -78,3 +79,18 @@ async def test_who_was_accepted_is_let_in_whether_the_gateway_ran_then_or_not(
     await gateway.keeper.look()
     assert gateway.progress.last_id == before + 1  # the sinks are told
     assert gateway.store.values(STRANGER, 1, 0, 0).keys() == {0}
+
+
+async def test_places_are_closed_and_opened_by_the_gateways_clock_and_the_sinks_are_told(
+    gateway: Gateway,
+) -> None:
+    rule = '[[closed]]\nbay = "b1"\nfrom = "2026-11-18T12:06:50+01:00"\nuntil = "2026-11-18T12:07:00+01:00"\n'
+    gateway.put_in_force(registry_of(parse_registry(NODES + PLACES + rule, Path("registry.toml"))))
+    gateway.keeper.changed()
+    said = []
+    for _ in range(6):
+        before = gateway.progress.last_id
+        await gateway.keeper.look()
+        said.append(gateway.progress.last_id - before)
+        gateway.clock.pass_s(5)
+    assert said == [0, 0, 1, 0, 1, 0]  # at 12:06:40 and every 5 s

@@ -67,8 +67,12 @@ def on_street_parking(zone: str, site: str, bays: Sequence[Bay], told: Iterable[
 
 def _attributes(told: Mapping[str, Told]) -> Entity:
     attributes = {name: _property(_value(name, each), each.observed_at) for name, each in told.items()}
-    devices = sorted({f"urn:ngsi-ld:Device:{each.node}" for each in told.values()})
-    return {**attributes, "refDevice": _property(devices)}
+    nodes = sorted(
+        {each.node for each in told.values() if ":" not in each.node}
+    )  # not the gateway's own word
+    if not nodes:
+        return attributes
+    return {**attributes, "refDevice": _property([f"urn:ngsi-ld:Device:{node}" for node in nodes])}
 
 
 def _value(name: str, told: Told) -> str | float:

@@ -9,6 +9,7 @@ import json
 import ssl
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 from nats.aio.client import Client
 from nats.errors import Error, MaxPayloadError
@@ -94,7 +95,8 @@ class NatsSink:
         return refused, acks
 
     def _subject(self, reading: dict[str, Any]) -> str:
-        return f"{self._prefix}.{reading['kind']}.{reading['node']}"
+        speaker = quote(reading["node"], safe="").replace(".", "%2E")  # a place's name may hold anything
+        return f"{self._prefix}.{reading['kind']}.{speaker}"
 
     async def _judge(self, refused: dict[int, str], acks: list[asyncio.Future[Any]], count: int) -> None:
         again: dict[int, str] = {}

@@ -99,7 +99,7 @@ class NgsiLdSink:
     ) -> Iterator[tuple[str, object]]:
         """Yield the attributes that a reading gives its place."""
         kind = reading["kind"]
-        if kind == "parking" and ":ParkingSpot:" in place:
+        if kind in ("parking", "place") and ":ParkingSpot:" in place:
             yield "status", reading["state"]
         elif kind == "level" and reading.get("level_pct") is not None:
             yield "fillingLevel", round(reading["level_pct"] / 100, 4)

@@ -28,7 +28,8 @@ def introductions(readings: Iterable[Mapping[str, Any]], known: set[str]) -> Ite
             known.add(name)
             kind = next((word for place, word in _TYPES if place in reading), "node")
             yield _message(CONNECT, {"device": name, "type": kind})
-            attributes = {"node": reading["node"], "zone": reading.get("zone")}
+            node = None if reading["kind"] == "place" else reading["node"]
+            attributes = {"node": node, "zone": reading.get("zone")}
             yield _message(
                 ATTRIBUTES, {name: {key: value for key, value in attributes.items() if value is not None}}
             )
@@ -49,6 +50,9 @@ def _values(reading: Mapping[str, Any]) -> dict[str, Any]:
     if kind == "parking":
         values = {name: reading[name] for name in ("state", "confidence", "previous_state_s")}
         values["occupied"] = {"occupied": True, "free": False}.get(reading["state"])
+        values["sensed_state"] = reading.get("sensed_state")
+    elif kind == "place":
+        values = {name: reading[name] for name in ("state", "why")}
     elif kind == "level":
         values = {"level_status": reading["status"], "distance_mm": reading["distance_mm"]}
         values["level_pct"] = reading.get("level_pct")

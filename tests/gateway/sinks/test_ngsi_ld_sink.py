@@ -178,6 +178,27 @@ async def test_a_zone_has_its_counts(city: City) -> None:
     assert zone["observationDateTime"] == "2026-11-28T06:02:00.000Z"
 
 
+async def test_a_bay_that_is_closed_and_opened_by_the_gateways_own_word(city: City) -> None:
+    def said(state: str, seq: int, at: str) -> dict[str, Any]:
+        return {**read("bay:001", seq, "place", at, state=state, why="works"), "bay": "001"}
+
+    await city.tell(parked(A, 1, "free"), said("closed", 700, "06:10:00"))
+    spot, zone = city.sent()[SPOT_A], key_values(city.sent()[ZONE])
+    assert spot["status"]["value"] == "closed"
+    assert "refDevice" not in spot  # no device says so
+    assert [zone[f"{word}Number"] for word in ("availableSpot", "outOfServiceSlot")] == [0, 1]
+    validate(spot)
+    await city.tell(parked(A, 2, "free", "06:05:00"), lane="backfill")  # from before it was closed
+    await city.tell(parked(A, 3, "closed", "06:20:00"))
+    assert city.shown()[SPOT_A]["status"] == "closed"
+    await city.tell(said("free", 4200, "07:00:00"))
+    assert city.shown()[SPOT_A]["status"] == "free"
+    await city.tell(said("occupied", 4201, "07:00:00"))  # mended, by what came late
+    assert city.shown()[SPOT_A]["status"] == "occupied"
+    await city.tell(parked(A, 4, "free", "07:30:00"))
+    assert city.shown()[SPOT_A]["status"] == "free"
+
+
 async def test_the_past_never_overwrites_the_present_not_even_after_a_restart(city: City) -> None:
     await city.tell(parked(A, 50, "occupied", "07:00:00"), parked(B, 9, "free", "07:00:00"))
     await city.restart()
