@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from derb_gateway.asks import Ask
 from derb_gateway.downlink import Range
-from derb_gateway.orders import Report
+from derb_gateway.orders_rows import Report
 from derb_gateway.quarantine import RAW_KEPT_BYTES
 
 

@@ -11,7 +11,7 @@ from derb_gateway.downlink import Range
 from derb_gateway.frame import FrameError, UnknownNode, check_head, decode_uplink, node_of_topic
 from derb_gateway.intervals import IntervalSet
 from derb_gateway.node_state import NodeState
-from derb_gateway.orders import Report
+from derb_gateway.orders_rows import Report
 from derb_gateway.quarantine import Quarantine, Refusal
 from derb_gateway.readings import Answer, Health, Uplink
 from derb_gateway.registry import Registry

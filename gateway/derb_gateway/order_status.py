@@ -4,7 +4,8 @@ from typing import Any
 
 from derb_gateway.clock import iso_utc
 from derb_gateway.node_settings import node_settings
-from derb_gateway.orders import OrderBook, Reported
+from derb_gateway.orders import OrderBook
+from derb_gateway.orders_rows import Reported
 
 _COMMANDS_SHOWN = 8
 

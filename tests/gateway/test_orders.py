@@ -10,7 +10,8 @@ from derb_gateway.commands import COMMAND_SECTION, Command
 from derb_gateway.errors import StoreError
 from derb_gateway.node_settings import CONFIG_SECTION, decode_config
 from derb_gateway.order_status import node_json, orders_json
-from derb_gateway.orders import OrderBook, Report, orders_path
+from derb_gateway.orders import OrderBook, orders_path
+from derb_gateway.orders_rows import Report
 from derb_gateway.readings import Answer, Health
 from gateway.kit import NODE, NOW_MS, OTHER
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from derb_gateway.closures import Closures
 from derb_gateway.intake import Intake
-from derb_gateway.orders import OrderBook, Report, orders_path
+from derb_gateway.orders import OrderBook, orders_path
+from derb_gateway.orders_rows import Report
 from derb_gateway.place_book import report_places
 from derb_gateway.reader import readings_after
 from derb_gateway.readings import PARKING, Health, Parking, Reading, Uplink
