@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from derb_gateway.broker import BrokerProcess
+from derb_gateway.campaign_driver import CampaignDriver
 from derb_gateway.clock import Clock
 from derb_gateway.config import BrokerSettings, Config
 from derb_gateway.errors import GatewayError
@@ -166,6 +167,8 @@ class Server:
             self.orders,
         )
         self._parts.start("registry", self.keeper.run())
+        campaigns = CampaignDriver(self.orders, self.clock, lambda: self.registry.keys)
+        self._parts.start("campaigns", campaigns.run())
 
     def _watch(self) -> None:
         """Begin to ask whether work gets on."""

@@ -10,6 +10,7 @@ import typer
 from derb_gateway import alarms
 from derb_gateway.app import Server
 from derb_gateway.backup_cli import backup, restore
+from derb_gateway.campaign_cli import campaign_app
 from derb_gateway.check import check as run_checks
 from derb_gateway.clock import Clock, SimulatedClock
 from derb_gateway.config import Config, load_config
@@ -31,6 +32,7 @@ app = typer.Typer(help="The gateway: takes readings from the street and hands th
 app.add_typer(config_app, name="config")
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(registry_app, name="registry")
+app.add_typer(campaign_app, name="campaign")
 app.command()(command)
 app.command()(update)
 app.command()(backup)

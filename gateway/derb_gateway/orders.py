@@ -8,11 +8,12 @@ it along.
 import logging
 import sqlite3
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from derb_gateway.aside import drop_oldest, set_aside
-from derb_gateway.commands import Command, first_id
+from derb_gateway.commands import Command
 from derb_gateway.node_settings import Value, encode_config, to_json
 from derb_gateway.orders_file import Transaction, open_orders, translated, translating
 from derb_gateway.orders_rows import (
@@ -25,6 +26,7 @@ from derb_gateway.orders_rows import (
     dealt_with,
     desired_of,
     highest_seen,
+    insert_command,
     note_answer,
     note_health,
     reported_of,
@@ -81,15 +83,7 @@ class OrderBook:
     def add_command(self, node: str, name: str, argument: int, deadline_ms: int, now_ms: int) -> Command:
         """Queue a command and return it with its id."""
         with self.transaction() as db:
-            (last,) = db.execute(
-                "SELECT coalesce(max(id), 0) FROM command WHERE node = ?", (node,)
-            ).fetchone()
-            command = Command(max(last + 1, first_id(now_ms)), name, argument, deadline_ms, now_ms)
-            db.execute(
-                "INSERT INTO command (node, id, name, argument, deadline_ms, asked_ms) VALUES (?, ?, ?, ?, ?, ?)",
-                (node, *command[:5]),
-            )
-            return command
+            return insert_command(db, node, name, argument, deadline_ms, now_ms)
 
     # What came of it
 
@@ -145,6 +139,12 @@ class OrderBook:
         for node, version in self._versions.items():
             if not dealt_with(version, reported_of(self._db, node)):
                 self._busy.add(node)
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Hand out the file to be read as it is now."""
+        with self._lock, translating():
+            yield self._db
 
     def transaction(self) -> Transaction:
         """Return a transaction, for whoever writes more than one order at once."""

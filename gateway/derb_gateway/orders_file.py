@@ -20,6 +20,14 @@ CREATE TABLE IF NOT EXISTS command (
     result TEXT, value INTEGER, answered_ms INTEGER,
     PRIMARY KEY (node, id)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS campaign (
+    id INTEGER PRIMARY KEY, state TEXT NOT NULL, why TEXT NOT NULL, plan TEXT NOT NULL,
+    wave INTEGER NOT NULL, wave_ms INTEGER NOT NULL, began_ms INTEGER NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS campaign_node (
+    campaign INTEGER NOT NULL, node TEXT NOT NULL, wave INTEGER NOT NULL, state TEXT NOT NULL,
+    command INTEGER, why TEXT NOT NULL, PRIMARY KEY (campaign, node)
+) STRICT, WITHOUT ROWID;
 """
 _BUSY_S = 10.0
 

@@ -4,7 +4,7 @@ import json
 import sqlite3
 from typing import NamedTuple
 
-from derb_gateway.commands import COMMAND_SECTION, Command, encode_command
+from derb_gateway.commands import COMMAND_SECTION, Command, encode_command, first_id
 from derb_gateway.node_settings import CONFIG_SECTION, Value, encode_config
 from derb_gateway.readings import Answer, Health
 
@@ -52,6 +52,19 @@ def commands_of(db: sqlite3.Connection, node: str) -> list[Command]:
     columns = "id, name, argument, deadline_ms, asked_ms, result, value, answered_ms"
     query = f"SELECT {columns} FROM command WHERE node = ? ORDER BY id"  # noqa: S608 - names of ours
     return [Command(*row) for row in db.execute(query, (node,))]
+
+
+def insert_command(
+    db: sqlite3.Connection, node: str, name: str, argument: int, deadline_ms: int, now_ms: int
+) -> Command:
+    """Queue a command and return it with its id."""
+    (last,) = db.execute("SELECT coalesce(max(id), 0) FROM command WHERE node = ?", (node,)).fetchone()
+    command = Command(max(last + 1, first_id(now_ms)), name, argument, deadline_ms, now_ms)
+    db.execute(
+        "INSERT INTO command (node, id, name, argument, deadline_ms, asked_ms) VALUES (?, ?, ?, ?, ?, ?)",
+        (node, *command[:5]),
+    )
+    return command
 
 
 def highest_seen(reported: Reported | None) -> int:
