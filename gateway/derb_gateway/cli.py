@@ -17,6 +17,7 @@ from derb_gateway.config import Config, load_config
 from derb_gateway.errors import ConfigError, GatewayError
 from derb_gateway.export_cli import export
 from derb_gateway.findings import Verdict
+from derb_gateway.install_cli import install, uninstall
 from derb_gateway.logs import set_up_logging
 from derb_gateway.order_status import orders_json
 from derb_gateway.orders import OrderBook, orders_path
@@ -39,6 +40,8 @@ app.command()(backup)
 app.command()(restore)
 app.command()(export)
 app.command()(take)
+app.command()(install)
+app.command()(uninstall)
 
 ConfigOption = Annotated[Path, typer.Option("--config", help="the gateway's TOML file")]
 

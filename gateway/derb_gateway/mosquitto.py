@@ -29,15 +29,16 @@ def require_mosquitto() -> Path:
     return found
 
 
-def mosquitto_conf(settings: BrokerSettings, *, rights: bool = False) -> str:
-    """Return a configuration for Mosquitto 2.0 and later; `rights`: the files of broker_access are there.
+def mosquitto_conf(settings: BrokerSettings, *, rights: bool = False, user: str | None = None) -> str:
+    """Return a configuration for Mosquitto 2.0 and later; `rights`: the files of broker_access are there; `user`: whom it
+    runs as, else whoever we are.
 
     Its own limits (20 unacknowledged messages, 1,000 queued, then silent loss) would throttle a gateway that
     acknowledges after the commit. It need not write at every change: what it forgets is still in the street.
     """
     lines = [
         "per_listener_settings true",
-        f"user {getpass.getuser()}",
+        f"user {user or getpass.getuser()}",
         "persistence true",
         f"persistence_location {settings.directory}/",
         f"autosave_interval {settings.autosave_interval_s}",
