@@ -3,13 +3,14 @@
 
 PY := .venv/bin/python
 
-.PHONY: help demo test check bench clean
+.PHONY: help demo test check bench deb clean
 
 help:
 	@echo "make demo            a simulated street until Ctrl-C, or for SECONDS=n, then a summary"
 	@echo "make test            every test; what is missing is installed first. ONLY=tests/gateway for a part"
 	@echo "make check           format, lint, types"
 	@echo "make bench           the benchmarks, one JSON line a figure. ONLY=name for one of them"
+	@echo "make deb             dist/derb_*.deb for a gateway, all packages inside. ARCH=arm64 PYTHON_VERSION=3.11 for a Pi"
 	@echo "make clean           takes away all that was set up or built here"
 
 demo:
@@ -29,6 +30,10 @@ check:
 bench:
 	@sh tools/setup/setup.sh bench >&2
 	@$(PY) tests/bench/run.py $(ONLY)
+
+deb:
+	@sh tools/setup/setup.sh deb
+	@$(PY) tools/setup/deb.py $(if $(ARCH),--arch $(ARCH)) $(if $(PYTHON_VERSION),--python-version $(PYTHON_VERSION))
 
 clean:
 	rm -rf .venv .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

@@ -25,11 +25,12 @@ STAMPS = VENV / "derb-stamps"
 WASM32 = ROOT / ".cache" / "wasm32"
 WASM32_SOURCE = ROOT / "tests" / "firmware" / "wasm32"
 
-EXTRA_OF_TARGET = {"demo": "demo", "test": "dev", "check": "dev", "bench": "dev"}
+EXTRA_OF_TARGET = {"demo": "demo", "test": "dev", "check": "dev", "bench": "dev", "deb": "gateway"}
 SYSTEM_PARTS_OF_TARGET = {
     "demo": [],
     "test": ["mosquitto", "nats-server"],
     "check": [],
+    "deb": [],
     "bench": ["mosquitto", "nats-server"],
 }
 
@@ -60,6 +61,8 @@ def set_up(target: str) -> None:
     extra = EXTRA_OF_TARGET[target]
     if not packages_are_current(extra):
         step(f"Python packages for derb[{extra}]", lambda: install_packages(extra))
+    if target == "deb":
+        return  # what it puts in comes as wheels
     check_micropython()
     if target != "check" and not has_umqtt():
         step("umqtt.simple", fetch_umqtt)
