@@ -11,11 +11,13 @@ from derb_gateway.config import RelaySettings
 # (vendor, product) of what boards with an ESP32 have, where no identity is configured.
 ESP32_USB = {
     (0x10C4, 0xEA60): "CP210x",
+    (0x1A86, 0x7522): "CH340K",
     (0x1A86, 0x7523): "CH340",
     (0x1A86, 0x55D4): "CH9102",
     (0x1A86, 0x55D3): "CH343",
     (0x0403, 0x6001): "FT232R",
     (0x0403, 0x6015): "FT231X",
+    (0x303A, 0x0002): "USB of the ESP32-S2 in its loader",
     (0x303A, 0x1001): "USB Serial/JTAG of the chip",
     (0x303A, 0x4001): "USB of MicroPython",
 }

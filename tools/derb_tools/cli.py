@@ -40,6 +40,9 @@ SUBCOMMANDS = {
     "boards": Subcommand(
         "derb_tools.boards_command:boards", "tools", "The boards that are known, and one of them explained."
     ),
+    "flash": Subcommand(
+        "derb_tools.flash.command:flash_command", "tools", "Flash a blank board, and test it."
+    ),
     "pull": Subcommand(
         "derb_tools.pull:pull", "tools", "Read a dead node's readings, for the gateway to take."
     ),

@@ -1,6 +1,7 @@
 """A board in its loader, over esptool as a library: who it is, and the four things that writing needs."""
 
 import contextlib
+import errno
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,13 +13,15 @@ from esptool.loader import ESPLoader
 from esptool.logger import log
 from esptool.util import FatalError, flash_size_bytes
 
-from derb_tools.errors import NoBoard
+from derb_tools.errors import NoBoard, PortError
 from derb_tools.flash.board_image import Piece
 from derb_tools.flash.writing import LineLost
+from derb_tools.usb_port import explained, is_there
 
 ResetMode = Literal["default-reset", "usb-reset", "no-reset"]
 
 BAUD = 460_800
+_OURS_TO_MEND = (errno.EACCES, errno.EPERM, errno.EBUSY, errno.EAGAIN)
 _ROM_BAUD = 115_200
 _SYNC_TRIES = 4
 _LINE_FAULTS = (FatalError, serial.SerialException, OSError, struct.error, StopIteration, RuntimeError)
@@ -67,7 +70,7 @@ class EspChip:
 
 @contextlib.contextmanager
 def connected(port: str, mode: ResetMode = "default-reset", baud: int = BAUD) -> Iterator[EspChip]:
-    """The board on a serial port or `socket://HOST:PORT`, in its loader, talking at `baud`. LineLost, NoBoard."""
+    """The board on a serial port or `socket://HOST:PORT`, in its loader, talking at `baud`. LineLost, NoBoard, PortError."""
     log.set_verbosity("silent")
     # esptool leaves a port open and locked whose board does not answer, so the port is ours.
     line = _opened(port)
@@ -84,12 +87,15 @@ def connected(port: str, mode: ResetMode = "default-reset", baud: int = BAUD) ->
 
 
 def _opened(port: str) -> serial.SerialBase:
-    line = serial.serial_for_url(port, exclusive=True, do_not_open=True)
     try:
-        with _line():
-            line.open()
-    except PermissionError as error:
-        raise NoBoard(f"{port}: {error.strerror}; be in the group that owns it (`ls -l {port}`)") from None
+        line = serial.serial_for_url(port, exclusive=True, do_not_open=True)
+        line.open()
+    except ValueError as error:
+        raise PortError(f"{port}: {error}") from None
+    except OSError as error:
+        if is_there(port) and error.errno in _OURS_TO_MEND:
+            raise explained(port, error) from None
+        raise LineLost(str(error)) from error
     return line
 
 
@@ -98,8 +104,6 @@ def _line() -> Iterator[None]:
     """Every way in which esptool and pyserial tell a bad line, as one."""
     try:
         yield
-    except PermissionError:
-        raise
     except _LINE_FAULTS as error:
         said = " ".join(str(error).split()) or type(error).__name__
         if any(word in said for word in _REFUSALS):

@@ -1,0 +1,140 @@
+"""From a port to a board that runs: find out who it is, build its image, write it, start it."""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from derb_gateway.registry import Registry
+
+from derb_tools.boards import Board
+from derb_tools.errors import ImageRefused, NoBoard, NotWhole
+from derb_tools.firmware_files import firmware_dir
+from derb_tools.flash.board_image import BoardImage, build, check_flash_size
+from derb_tools.flash.choice import check_chip, guessed_board, usb_of
+from derb_tools.flash.esp_loader import Found, ResetMode, connected
+from derb_tools.flash.image_store import ImageStore
+from derb_tools.flash.micropython_image import MicroPythonImage, read_micropython
+from derb_tools.flash.node_entries import identity, node_entries, relay_entries
+from derb_tools.flash.node_file import NodeFile
+from derb_tools.flash.nvs import Entries
+from derb_tools.flash.steps import Steps
+from derb_tools.flash.writing import Chip, LineLost, Written, write_image
+from derb_tools.usb_port import is_there
+
+_REPLUG_S = 60.0
+_LOOK_S = 0.25
+_HOLD_BOOT = (
+    "hold BOOT, press RESET, let go of BOOT, and try again; a cable that only charges has no data wires"
+)
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the technician asked for, read and checked. `registry` None: the node gets no identity."""
+
+    board: tuple[str, Board] | None
+    image: Path | None
+    nodes: NodeFile
+    registry: Registry | None
+    channel: int = 0
+    mode: ResetMode = "default-reset"
+
+
+@dataclass(frozen=True)
+class Flashed:
+    """What is on a board now."""
+
+    board: str
+    role: str
+    node: str
+    micropython: str
+    written: Written
+    line_bytes: int
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def flash(port: str, wish: Wish, store: ImageStore, steps: Steps, tell: Tell) -> Flashed:
+    """Write the board at `port` and start it. ToolError that says what to do."""
+    with steps.step("board") as said:
+        found = _who(port, wish.mode)
+        name, board = wish.board or guessed_board(found.chip, usb_of(port))
+        check_chip(name, board, found.chip, port)
+        check_flash_size(board, found.flash_bytes)
+        said.append(f"{board.name}, {found.chip}, {found.flash_bytes >> 20} MB, {found.node}")
+    with steps.step("image") as said:
+        micropython = checked_image(board, wish.image, store)
+        said.append(f"MicroPython {version_of(micropython)} for {board.image}, whole")
+    with steps.step("build") as said:
+        image = build(board, micropython, firmware_dir(), entries_for(name, board, found.node, wish))
+        line_bytes = image.compressed()
+        said.append(f"{image.size >> 10} kB, {line_bytes >> 10} kB on the line")
+    with steps.step("write") as said, steps.bar(image.size) as advance:
+        written = write_image(image, lambda: _again(port, wish.mode, tell), advance)
+        said.append(
+            f"{written.written >> 10} kB written, {written.found >> 10} kB were there; all of it verified"
+        )
+    with steps.step("start"):
+        _start(port, wish.mode)
+    return Flashed(name, board.role, found.node, version_of(micropython), written, line_bytes, steps.seconds)
+
+
+def checked_image(board: Board, brought: Path | None, store: ImageStore) -> MicroPythonImage:
+    """MicroPython for the board, from the file that was brought or from the store. ImageRefused, PartMissing."""
+    path = brought or store.image(board.image)
+    try:
+        return read_micropython(path.read_bytes(), board.chip, path.name)
+    except OSError as error:
+        raise ImageRefused(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def entries_for(name: str, board: Board, node: str, wish: Wish) -> Entries:
+    """What goes into NVS. AskedWrong."""
+    if board.role == "relay":
+        return relay_entries(wish.channel)
+    if wish.registry is None:
+        return {}
+    return node_entries(name, board, wish.nodes, identity(wish.registry, node), int(time.time()))
+
+
+def image_without_board(name: str, board: Board, node: str, wish: Wish, store: ImageStore) -> BoardImage:
+    """The image for the node with that id, with no board at hand."""
+    micropython = checked_image(board, wish.image, store)
+    return build(board, micropython, firmware_dir(), entries_for(name, board, node, wish))
+
+
+def version_of(image: MicroPythonImage) -> str:
+    return ".".join(map(str, image.version))
+
+
+def _who(port: str, mode: ResetMode) -> Found:
+    try:
+        with connected(port, mode) as chip:
+            return chip.found()
+    except LineLost as lost:
+        raise NoBoard(f"no board answers at {port} ({lost}): {_HOLD_BOOT}") from None
+
+
+@contextlib.contextmanager
+def _again(port: str, mode: ResetMode, tell: Tell) -> Iterator[Chip]:
+    """The board, waiting for it to be plugged in again."""
+    if not is_there(port):
+        tell("the cable is out: plug the board in again, it goes on where it stopped")
+    until_s = time.monotonic() + _REPLUG_S
+    while not is_there(port) and time.monotonic() < until_s:
+        time.sleep(_LOOK_S)
+    with connected(port, mode) as chip:
+        yield chip
+
+
+def _start(port: str, mode: ResetMode) -> None:
+    try:
+        with connected(port, mode) as chip:
+            chip.start()
+    except LineLost as lost:
+        raise NotWhole(
+            f"all is written and verified, but the board did not take the reset ({lost}): press RESET"
+        ) from None
