@@ -1,7 +1,7 @@
-"""What flashing one image puts on the serial line, beside copying the same files with mpremote; times are the line's alone, computed.
+"""What flashing one image puts on the serial line, beside copying the same files with mpremote; times are the line's alone.
 
-The image goes through esptool's own compression, piece by piece. The copy is real mpremote over a pseudo-terminal to MicroPython on a
-simulated board, every byte counted; a real board would also need time to run each line of it.
+The image goes through esptool's own compression, piece by piece. The copy is real mpremote over a pseudo-terminal to
+MicroPython on a simulated board, every byte counted; a real board would also need time to run each line of it.
 """
 
 import contextlib
@@ -12,7 +12,8 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[1])]
+sys.path.insert(0, str(Path(__file__).parents[2]))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from derb_tools.boards import load_board
 from derb_tools.firmware_files import firmware_dir
