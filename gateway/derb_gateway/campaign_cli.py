@@ -1,6 +1,8 @@
 """`derb gateway campaign`: a release to many nodes, in waves that stop when too many fail."""
 
 import json
+import sys
+import tempfile
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -20,6 +22,8 @@ from derb_gateway.registry import load_registry, load_registry_file
 from derb_gateway.registry_file import RegistryFile
 from derb_gateway.releases import Release, Releases, releases_path
 
+_RELEASE_MOST_BYTES = 16_777_216
+
 campaign_app = typer.Typer(help="Update many nodes in waves.", no_args_is_help=True)
 
 ConfigOption = Annotated[Path, typer.Option("--config", help="the gateway's TOML file")]
@@ -28,7 +32,7 @@ ConfigOption = Annotated[Path, typer.Option("--config", help="the gateway's TOML
 @campaign_app.command("start")
 def start_campaign(
     release: Annotated[
-        Path, typer.Argument(metavar="FILE", help="a release, as `derb release build` makes it")
+        Path, typer.Argument(metavar="FILE", help="a release, as `derb release build` makes it; - for stdin")
     ],
     config: ConfigOption,
     waves: Annotated[str, typer.Option(help="how many nodes have been ordered after each")] = "1,5%,25%,all",
@@ -48,7 +52,8 @@ def start_campaign(
     with exits():
         settings = load_config(config)
         read = load_registry_file(settings.registry)
-        taken = Releases(releases_path(settings.store.path)).add(release)
+        releases = Releases(releases_path(settings.store.path))
+        taken = releases.add(release) if str(release) != "-" else _from_stdin(releases)
         good = load_registry(settings.registry).keys
         nodes = _fitting(read, taken, zone, set(good))
         plan = Plan(
@@ -62,6 +67,13 @@ def start_campaign(
             ]
             start(book, plan, members, Clock().wall_ms())
             typer.echo(json.dumps(campaign_json(book), indent=2))
+
+
+def _from_stdin(releases: Releases) -> Release:
+    with tempfile.NamedTemporaryFile(suffix=".derb") as file:
+        file.write(sys.stdin.buffer.read(_RELEASE_MOST_BYTES))
+        file.flush()
+        return releases.add(Path(file.name))
 
 
 def _fitting(read: RegistryFile, release: Release, zone: str | None, good: set[str]) -> list[str]:

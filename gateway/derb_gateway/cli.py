@@ -17,6 +17,7 @@ from derb_gateway.config import Config, load_config
 from derb_gateway.errors import ConfigError, GatewayError
 from derb_gateway.export_cli import export
 from derb_gateway.findings import Verdict
+from derb_gateway.fleet_status import fleet_json
 from derb_gateway.install_cli import install, uninstall
 from derb_gateway.logs import set_up_logging
 from derb_gateway.order_status import orders_json
@@ -24,6 +25,7 @@ from derb_gateway.orders import OrderBook, orders_path
 from derb_gateway.orders_cli import command, config_app, update
 from derb_gateway.pulled_cli import take
 from derb_gateway.quarantine_cli import quarantine_app
+from derb_gateway.registry import load_registry_file
 from derb_gateway.registry_cli import registry_app
 from derb_gateway.status import status as read_status
 
@@ -77,6 +79,19 @@ def status(config: ConfigOption) -> None:
         sinks = [sink.name for sink in settings.sink]
         known = read_status(settings.store.path, sinks)
         typer.echo(json.dumps({**known, "orders": _orders(settings.store.path)}, indent=2))
+    except GatewayError as error:
+        _fail(error, FAILED)
+
+
+@app.command()
+def fleet(config: ConfigOption) -> None:
+    """Print every node of the registry with what is known of it, as JSON: `derb fleet` on a laptop asks for this."""
+    settings = _configured(config)
+    try:
+        read = load_registry_file(settings.registry)
+        typer.echo(json.dumps(fleet_json(read, settings.store.path, Clock().wall_ms()), indent=2))
+    except ConfigError as error:
+        _fail(error, MISUSED)
     except GatewayError as error:
         _fail(error, FAILED)
 

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from derb_tools.errors import PartMissing, ToolError
+from derb_tools.errors import AskedWrong, PartMissing, ToolError
 
 INTERRUPTED = 130
 OWN_PACKAGES = {"derb_tools", "derb_gateway"}
@@ -49,6 +49,7 @@ SUBCOMMANDS = {
     "selftest": Subcommand(
         "derb_tools.selftest:selftest", "tools", "Test a node at the serial port: pass, or what to do."
     ),
+    "fleet": Subcommand("derb_tools.fleet:app", "tools", "The nodes of a gateway, looked after from here."),
     "energy": Subcommand("derb_tools.energy:energy", "tools", "How long a battery should last, modelled."),
     "release": Subcommand("derb_tools.release:app", "tools", "Signed firmware for nodes in the street."),
     "load": Subcommand("derb_tools.load:load", "gateway", "A fleet at the wire level, to try a gateway."),
@@ -62,7 +63,7 @@ def main() -> None:
         build_app(chosen)()
     except ToolError as error:
         print(f"derb: {error}", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(2 if isinstance(error, AskedWrong) else 1)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except BrokenPipeError:

@@ -9,6 +9,8 @@ ToolError               the words say what is wrong and what to do: stop
 ├── ImageRefused        a MicroPython image, or what is built of it, cannot run on the board
 ├── NotWhole            a board was not written to the end; the words say how to go on
 ├── NoBoard             no board answers, or not the one that was meant
+├── GatewayUnreached    the gateway is not reached over ssh, or has no derb
+├── GatewayRefused      the gateway's own command failed; the words are its own
 ├── FirmwareFailed      the firmware's own code raised where it must not
 ├── PortError           no serial port, or one that cannot be opened
 ├── NodeSilent          a node did not give its prompt in time
@@ -60,6 +62,14 @@ class NotWhole(ToolError):
 
 class NoBoard(ToolError):
     """No board answers, or not the one that was meant."""
+
+
+class GatewayUnreached(ToolError):
+    """The gateway is not reached, or has no `derb`."""
+
+
+class GatewayRefused(ToolError):
+    """The gateway's own command failed; the words are its own."""
 
 
 class FirmwareFailed(ToolError):
