@@ -13,6 +13,8 @@ from derb_gateway.clock import Clock
 from derb_gateway.config import BrokerSettings, Config, FileSinkSettings
 from derb_gateway.errors import BrokerError, BrokerMissing, ConfigError, StoreInUse, StoreLocked
 from derb_gateway.findings import Finding, Verdict, file_fault, folder_fault, ground
+from derb_gateway.http_check import check_http
+from derb_gateway.machine_check import check_machine
 from derb_gateway.registry import Registry, load_registry
 from derb_gateway.relay_check import check_relays
 from derb_gateway.sink_check import check_sinks, login_fault, secret_files_of
@@ -32,9 +34,11 @@ async def check(config: Config, clock: Clock) -> list[Finding]:
     else:
         findings = [check_registry(registry, config.registry)]
     store, running = check_store(config.store.path)
-    findings += [*check_secrets(config), check_disk(config.store.path), store, check_clock(clock)]
+    findings += [*check_secrets(config), check_disk(config.store.path), *check_machine(config.store)]
+    findings += [store, check_clock(clock)]
     findings += [finding async for finding in check_broker(config.broker, registry, running=running)]
     findings += [finding async for finding in check_relays(config.relay, clock, running=running)]
+    findings += [finding async for finding in check_http(config.http, running=running)]
     return findings + [finding async for finding in check_sinks(config.sink)]
 
 

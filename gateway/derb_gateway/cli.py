@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+import sys
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
+from rich.console import Console
 
 from derb_gateway import alarms
 from derb_gateway.app import Server
@@ -28,6 +30,7 @@ from derb_gateway.quarantine_cli import quarantine_app
 from derb_gateway.registry import load_registry_file
 from derb_gateway.registry_cli import registry_app
 from derb_gateway.status import status as read_status
+from derb_gateway.status_view import status_view, utc_now
 
 FAILED, MISUSED = 1, 2
 
@@ -45,6 +48,8 @@ app.command()(take)
 app.command()(install)
 app.command()(uninstall)
 
+_COLOURS = {Verdict.OK: typer.colors.GREEN, Verdict.WARN: typer.colors.YELLOW, Verdict.BAD: typer.colors.RED}
+JsonOption = Annotated[bool, typer.Option("--json", help="for scripts")]
 ConfigOption = Annotated[Path, typer.Option("--config", help="the gateway's TOML file")]
 
 
@@ -72,15 +77,26 @@ def run(
 
 
 @app.command()
-def status(config: ConfigOption) -> None:
-    """Print counters, sinks and nodes as JSON, whether the gateway runs or not."""
+def status(config: ConfigOption, as_json: JsonOption = False) -> None:
+    """Show alarms, sinks and nodes, whether the gateway runs or not: tables on a terminal, else JSON.
+
+    Examples:
+
+      derb gateway status --config gateway.toml
+
+      derb gateway status --config gateway.toml --json | jq .sinks
+    """
     settings = _configured(config)
     try:
         sinks = [sink.name for sink in settings.sink]
         known = read_status(settings.store.path, sinks)
-        typer.echo(json.dumps({**known, "orders": _orders(settings.store.path)}, indent=2))
+        told = {**known, "orders": _orders(settings.store.path)}
     except GatewayError as error:
         _fail(error, FAILED)
+    if as_json or not sys.stdout.isatty():
+        typer.echo(json.dumps(told, indent=2))
+    else:
+        Console(highlight=False).print(status_view(told, utc_now()))
 
 
 @app.command()
@@ -110,12 +126,21 @@ def clear_alarms(
 
 
 @app.command()
-def check(config: ConfigOption) -> None:
-    """Look for what will hurt: configuration, registry, secrets, disk, store, clock, broker, sinks."""
+def check(config: ConfigOption, as_json: JsonOption = False) -> None:
+    """Look for what will hurt: configuration, registry, secrets, disk, memory, store, clock, broker, ports, relays, sinks.
+
+    Exit code 1: something is bad. With --json one list of {verdict, what, detail}.
+    """
     settings = _configured(config)
     findings = asyncio.run(run_checks(settings, Clock()))
-    for finding in findings:
-        typer.echo(f"{finding.verdict.value:5}{finding.what}: {finding.detail}")
+    if as_json:
+        typer.echo(
+            json.dumps([{**each._asdict(), "verdict": each.verdict.value} for each in findings], indent=2)
+        )
+    else:
+        for finding in findings:
+            verdict = typer.style(f"{finding.verdict.value:5}", fg=_COLOURS[finding.verdict])
+            typer.echo(f"{verdict}{finding.what}: {finding.detail}")
     if any(finding.verdict is Verdict.BAD for finding in findings):
         raise typer.Exit(FAILED)
 

@@ -33,6 +33,8 @@ def folder_fault(folder: Path) -> str | None:
     there = ground(folder)
     if not there.is_dir():
         return f"{there} is not a folder"
+    if os.statvfs(there).f_flag & os.ST_RDONLY:
+        return f"{there} is mounted read-only: a card does that at its end (dmesg), else mount -o remount,rw"
     if not os.access(there, os.W_OK | os.X_OK):
         return f"{there} cannot be written: give it to the gateway's user (chown), or choose another folder"
     return None

@@ -2,7 +2,12 @@
 
 import json
 import logging
+import os
+import pty
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -77,3 +82,33 @@ def test_check_fails_when_something_is_bad(tmp_path: Path) -> None:
     assert "bad  broker" in result.stdout
     result = runner.invoke(app, ["check", "--config", write(tmp_path, "manage = true\n")])
     assert result.exit_code == 0
+
+
+def test_check_is_for_scripts_too(tmp_path: Path) -> None:
+    result = runner.invoke(app, ["check", "--json", "--config", write(tmp_path)])
+    assert result.exit_code == 1
+    findings = json.loads(result.stdout)
+    assert {"verdict", "what", "detail"} == set(findings[0])
+    assert [f["verdict"] for f in findings if f["what"] == "broker"] == ["bad"]
+
+
+def test_a_terminal_gets_tables_and_a_script_json(tmp_path: Path) -> None:
+    """A real terminal: `script` would be one more program, a pty is there anyway."""
+    config = write(tmp_path)
+    disk = Disk(tmp_path / "derb.sqlite3")
+    disk.take(arrival(frame(0)))
+    disk.store.close()
+    command = [sys.executable, "-m", "derb_gateway", "status", "--config", config]
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(command, stdout=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        shown = b""
+        with suppress(OSError):  # EIO: the other side is closed
+            while chunk := os.read(ours, 4096):
+                shown += chunk
+    os.close(ours)
+    assert process.returncode == 0
+    assert b"no alarms" in shown
+    assert b"1 readings taken" in shown
+    asked = runner.invoke(app, ["status", "--json", "--config", config]).stdout
+    assert json.loads(asked) == json.loads(runner.invoke(app, ["status", "--config", config]).stdout)
