@@ -64,6 +64,12 @@ class Desk:
     def prompt(self, wait_s: float = 20) -> Prompt:
         return Prompt.open(self.port, self.tell, wait_s)
 
+    def leave_a_prompt(self) -> None:
+        """As a program does that is killed: the node shows its prompt and nobody is there."""
+        prompt = self.prompt()
+        prompt.friendly()
+        prompt._port.close()
+
     @contextmanager
     def running(self, *arguments: str | Path) -> Iterator[subprocess.Popen[str]]:
         """A derb command at this port, while the technician does what it says; it is over when this is."""

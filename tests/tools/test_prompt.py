@@ -32,7 +32,7 @@ def test_a_sleeping_node_is_caught_in_its_window_and_goes_back_to_work(desk: Des
 
 
 def test_a_node_that_shows_its_prompt_already_needs_no_reset(desk: Desk) -> None:
-    desk.prompt().hand_over().close()
+    desk.leave_a_prompt()
     before = len(desk.told)
     with desk.prompt() as prompt:
         prompt.load("selftest")
@@ -109,7 +109,7 @@ def test_a_pulled_cable_ends_the_command(desk: Desk) -> None:
 
 @pytest.mark.parametrize("command", [["exec", "print(6 * 7)"], ["soft-reset", "exec", "print(6 * 7)"]])
 def test_mpremote_itself_finds_a_board_like_any_other(desk: Desk, command: list[str]) -> None:
-    desk.prompt().hand_over().close()
+    desk.leave_a_prompt()
     resume = [] if "soft-reset" in command else ["resume"]
     done = subprocess.run(
         [sys.executable, "-m", "mpremote", "connect", desk.port, *resume, *command],

@@ -116,7 +116,7 @@ def test_interrupted_at_random_bytes_it_leaves_no_half_file_and_the_node_loses_n
 ) -> None:
     chance = random.Random(6)
     with at_desk(board, tmp_path) as desk:
-        for turn in range(4):
+        for turn in range(3):
             left = tmp_path / f"{turn}.json"
             end_at = desk.cable.counts["to_board"] + chance.randrange(20, 9000)
             with desk.running("pull", "--out", left) as process:

@@ -43,6 +43,13 @@ SUBCOMMANDS = {
     "flash": Subcommand(
         "derb_tools.flash.command:flash_command", "tools", "Flash a blank board, and test it."
     ),
+    "calibrate": Subcommand(
+        "derb_tools.calibrate:calibrate", "tools", "Guided: an empty bay or container, learnt and written."
+    ),
+    "monitor": Subcommand(
+        "derb_tools.monitor:monitor", "tools", "A node's console, with what its lines mean."
+    ),
+    "shell": Subcommand("derb_tools.shell:shell", "tools", "MicroPython's prompt on a node."),
     "pull": Subcommand(
         "derb_tools.pull:pull", "tools", "Read a dead node's readings, for the gateway to take."
     ),

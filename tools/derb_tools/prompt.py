@@ -28,6 +28,7 @@ _CALL_S = 20.0
 _ENTER_S = 4.0
 _SEND_S = 4.0
 _PIECES = (512, 96)  # characters, when a whole program did not come through
+_QUICK_TRIES = 2
 _TRIES = 6
 _SAID = re.compile(rb"derb:([0-9a-f]{8}):(.*?)\r?\n")
 _IN_PROGRAM = 'File "<string>"'
@@ -86,44 +87,36 @@ class Prompt:
             self._transport.exec_raw_no_follow("import machine\nmachine.reset()")
         self._port.close()
 
-    def hand_over(self) -> TimedPort:
-        """The port at the friendly prompt, for a person; the caller closes it."""
+    def friendly(self) -> Any:
+        """mpremote's transport, at the prompt for people."""
         with contextlib.suppress(*_TROUBLE), self._port.within(_ENTER_S):
             self._transport.exit_raw_repl()
-        return self._port
+        return self._transport
 
     def _run(self, source: str, timeout_s: float, heard: Heard | None) -> dict[str, Any]:
-        pieces = self._send(base64.b64encode(source.encode()).decode())
-        command = _run_kept(pieces, zlib.crc32(source.encode()))
+        packed, crc = base64.b64encode(source.encode()).decode(), zlib.crc32(source.encode())
         ears = _Ears(heard)
-
-        def ask() -> dict[str, Any]:
-            self._exec(command, timeout_s, ears)
-            if ears.answer is None:
-                raise _Damaged("the answer did not come whole")
-            return ears.answer
-
-        return self._retried(ask)
-
-    def _send(self, packed: str) -> int:
-        """Put a program into the node's memory, in one piece or, over a bad line, in many; return how many."""
         for size in (len(packed), *_PIECES):
             pieces = [packed[at : at + size] for at in range(0, len(packed), size)]
+            tries = _TRIES if size == _PIECES[-1] else _QUICK_TRIES
             try:
                 for number, piece in enumerate(pieces):
-                    self._retried(
-                        partial(self._exec, _keep(number, piece), _SEND_S, _Ears(None)), len(pieces) == 1
-                    )
+                    self._retried(partial(self._exec, _keep(number, piece), _SEND_S, _Ears(None)), tries)
+                return self._retried(partial(self._ask, _run_kept(len(pieces), crc), timeout_s, ears), tries)
             except LineBroken:
                 if size == _PIECES[-1]:
                     raise
-            else:
-                return len(pieces)
-        return 0
+        raise LineBroken("nothing was sent")
 
-    def _retried(self, work: Callable[[], T], once: bool = False) -> T:
+    def _ask(self, command: str, timeout_s: float, ears: "_Ears") -> dict[str, Any]:
+        self._exec(command, timeout_s, ears)
+        if ears.answer is None:
+            raise _Damaged("the answer did not come whole")
+        return ears.answer
+
+    def _retried(self, work: Callable[[], T], tries: int = _TRIES) -> T:
         trouble: Exception | None = None
-        for _ in range(2 if once else _TRIES):
+        for _ in range(tries):
             try:
                 if not self._transport.in_raw_repl or trouble is not None:
                     self._enter_raw()
@@ -143,8 +136,9 @@ class Prompt:
             self._transport.enter_raw_repl(soft_reset=False, timeout_overall=2)
 
     def _exec(self, command: str, timeout_s: float, ears: "_Ears") -> None:
-        with self._port.within(timeout_s), _quiet():
-            self._transport.exec_raw_no_follow(command)
+        with self._port.within(timeout_s):
+            with _quiet():
+                self._transport.exec_raw_no_follow(command)
             _, failed = self._transport.follow(timeout_s, ears.take)
         if failed:
             raise _Damaged(failed.decode(errors="replace"))
@@ -174,9 +168,10 @@ class _Ears:
 
 
 def _keep(number: int, piece: str) -> str:
-    """A program is kept in the node's memory piece by piece, under a name that no program uses."""
+    """A program is kept in the node's memory piece by piece, each checked, under a name that no program uses."""
     first = "_derb={}\n" if number == 0 else ""
-    return f"{first}_derb[{number}]='{piece}'"
+    crc = zlib.crc32(piece.encode())
+    return f"{first}import binascii as _b\n_p='{piece}'\n_derb[{number}]=_p if _b.crc32(_p.encode())&0xffffffff=={crc} else 1//0"
 
 
 def _run_kept(pieces: int, crc: int) -> str:

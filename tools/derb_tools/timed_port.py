@@ -69,6 +69,11 @@ class TimedPort:
         self._check()
         return int(self._port.in_waiting)
 
+    @property
+    def fd(self) -> int:
+        """The port's descriptor, to be waited for."""
+        return int(self._port.fileno())
+
     def pulse_reset(self) -> bool:
         """Reset the board by its auto-reset circuit, if the port has the lines for it; return whether it has."""
         try:
