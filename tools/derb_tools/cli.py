@@ -57,6 +57,9 @@ SUBCOMMANDS = {
         "derb_tools.selftest:selftest", "tools", "Test a node at the serial port: pass, or what to do."
     ),
     "fleet": Subcommand("derb_tools.fleet:app", "tools", "The nodes of a gateway, looked after from here."),
+    "wiring": Subcommand(
+        "derb_tools.wiring_command:wiring", "tools", "What is soldered to what, as a list or a picture."
+    ),
     "energy": Subcommand("derb_tools.energy:energy", "tools", "How long a battery should last, modelled."),
     "release": Subcommand("derb_tools.release:app", "tools", "Signed firmware for nodes in the street."),
     "load": Subcommand("derb_tools.load:load", "gateway", "A fleet at the wire level, to try a gateway."),
