@@ -20,7 +20,7 @@ from derb_gateway.exits import exits
 from derb_gateway.orders import OrderBook, orders_path
 from derb_gateway.registry import load_registry, load_registry_file
 from derb_gateway.registry_file import RegistryFile
-from derb_gateway.releases import Release, Releases, releases_path
+from derb_gateway.releases import ANY_BOARD, Release, Releases, releases_path
 
 _RELEASE_MOST_BYTES = 16_777_216
 
@@ -55,7 +55,7 @@ def start_campaign(
         releases = Releases(releases_path(settings.store.path))
         taken = releases.add(release) if str(release) != "-" else _from_stdin(releases)
         good = load_registry(settings.registry).keys
-        nodes = _fitting(read, taken, zone, set(good))
+        nodes = fitting_nodes(read, taken, zone, set(good))
         plan = Plan(
             taken.version, parse_waves(waves, len(nodes)), stop_at, battery_mv, parse_duration_s(within)
         )
@@ -76,7 +76,7 @@ def _from_stdin(releases: Releases) -> Release:
         return releases.add(Path(file.name))
 
 
-def _fitting(read: RegistryFile, release: Release, zone: str | None, good: set[str]) -> list[str]:
+def fitting_nodes(read: RegistryFile, release: Release, zone: str | None, good: set[str]) -> list[str]:
     """Return the nodes that a release is meant for: not replaced, in the zone, on its board if both are known."""
     zones = {place.id: place.zone for place in (*read.bay, *read.container)}
     nodes = [
@@ -85,10 +85,10 @@ def _fitting(read: RegistryFile, release: Release, zone: str | None, good: set[s
         if node.replaced_by is None
         and node.id in good
         and (zone is None or zones.get(node.bay or node.container or "") == zone)
-        and (not release.board or node.board in (None, release.board))
+        and (release.board == ANY_BOARD or node.board in (None, release.board))
     ]
     if not nodes:
-        meant = f"zone {zone or 'any'}, board {release.board or 'any'}"
+        meant = f"zone {zone or 'any'}, board {'any' if release.board == ANY_BOARD else release.board}"
         hint = "`derb gateway registry list` shows what there is"
         raise ConfigError([f"no node of the registry is meant ({meant}): {hint}"])
     return nodes

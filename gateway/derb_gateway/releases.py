@@ -19,6 +19,7 @@ from derb_gateway.errors import ConfigError
 from derb_gateway.registry import Registry
 
 SIGNATURE_BYTES = 2508
+ANY_BOARD = "*"
 _MAGIC = b"DRBM\x01"
 _NAME = re.compile(r"[A-Za-z0-9_.]+(/[A-Za-z0-9_.]+)*")
 _FILES_MAX = 160

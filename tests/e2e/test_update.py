@@ -8,6 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from derb_gateway.campaign import Member, NodeState, Plan
+from derb_gateway.campaign_book import campaign_json, start
+from derb_gateway.campaign_driver import CampaignDriver
+from derb_gateway.clock import Clock
 from derb_gateway.orders import OrderBook, orders_path
 from derb_gateway.releases import Releases, releases_path
 from derb_tools.board import Cut, CutMode, WakeResult
@@ -31,6 +35,25 @@ class Street(Rig):
         return self.book.add_command(
             self.nodes[0].id, "update", taken.version, self.now_ms + 7 * DAY_MS, self.now_ms
         ).id
+
+    def campaign(self, release: Path) -> CampaignDriver:
+        """What `derb gateway campaign start` does for a fleet of one, and the gateway's first step."""
+        taken = Releases(releases_path(self.folder / "derb.sqlite3")).add(release)
+        node = self.nodes[0].id
+        start(
+            self.book,
+            Plan(taken.version, (1,), 10, 0, 86_400),
+            [Member(node, 0, NodeState.WAITING)],
+            self.now_ms,
+        )
+        driver = CampaignDriver(self.book, Clock(), lambda: {node})
+        driver.step()
+        return driver
+
+    def campaign_state(self) -> tuple[str, str]:
+        told = campaign_json(self.book)
+        assert told is not None
+        return told["state"], told["nodes"][self.nodes[0].id]["state"]
 
     @property
     def now_ms(self) -> int:
@@ -72,11 +95,17 @@ async def street(tmp_path: Path, key: ReleaseKey) -> AsyncIterator[Street]:
         rig.book.close()
 
 
-async def test_an_update_is_fetched_tried_and_kept(street: Street, releases: dict[str, Path]) -> None:
-    street.order(releases["good"])
+async def test_an_update_of_a_campaign_is_fetched_tried_and_kept(
+    street: Street, releases: dict[str, Path]
+) -> None:
+    campaign = street.campaign(releases["good"])
     await street.until("started")
+    campaign.step()
+    assert street.campaign_state() == ("running", "ordered")
     results = await street.until("done", "failed")
     assert street.state() == "done", results[-1]
+    campaign.step()
+    assert street.campaign_state() == ("done", "updated")
     await street.until_fields(firmware_version=VERSION, slot=1, update_state=3, update_version=VERSION)
     assert [crash for crash in street.crashes if "-> reset" not in crash] == []
     assert await street.one()

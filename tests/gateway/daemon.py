@@ -35,12 +35,10 @@ class Daemon:
         self.log = folder / "gateway.log"
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
+    def start(self, *options: str) -> None:
+        command = [sys.executable, "-W", "error", "-m", "derb_gateway", "run", "--config", str(self.config)]
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-W", "error", "-m", "derb_gateway", "run", "--config", str(self.config)],
-                stderr=log,
-            )
+            self.process = subprocess.Popen([*command, *options], stderr=log)
 
     def end(self, number: int) -> int:
         assert self.process is not None

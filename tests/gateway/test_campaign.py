@@ -9,14 +9,19 @@ from typing import Any
 import pytest
 from derb_gateway.campaign import CampaignState, Member, NodeState, Plan, in_order, parse_waves, wave_of
 from derb_gateway.campaign_book import campaign_json, change, start
+from derb_gateway.campaign_cli import fitting_nodes
 from derb_gateway.campaign_driver import CampaignDriver
 from derb_gateway.cli import app
 from derb_gateway.errors import ConfigError
 from derb_gateway.orders import OrderBook
 from derb_gateway.orders_rows import Report
 from derb_gateway.readings import Answer, Health
+from derb_gateway.registry import parse_registry
+from derb_gateway.releases import Release
 from gateway.kit import NODE, OTHER, StillClock
 from gateway.test_cli import write
+from gateway.test_registry import NODES as NODES_TOML
+from gateway.test_registry import PLACES
 from gateway.test_releases import release
 from typer.testing import CliRunner
 
@@ -225,6 +230,16 @@ def test_a_node_on_trial_has_not_got_it_yet(fleet: Fleet) -> None:
     fleet.says(first, firmware_version=VERSION, update_version=VERSION, update_state=2)
     fleet.step()
     assert fleet.nodes("ordered") == [first]
+
+
+def test_a_release_is_for_its_board_and_for_nodes_whose_board_nobody_noted(tmp_path: Path) -> None:
+    def meant(board: str) -> list[str]:
+        return fitting_nodes(read, Release(VERSION, 6, board, (), 0), None, {NODE, OTHER})
+
+    text = (NODES_TOML + PLACES).replace('bay = "b1"', 'bay = "b1"\nboard = "devkitc"', 1)
+    read = parse_registry(text, Path("registry.toml"))
+    assert meant("*") == meant("devkitc") == [NODE, OTHER]
+    assert meant("xiao") == [OTHER]
 
 
 def test_from_the_command_line(tmp_path: Path) -> None:
