@@ -5,22 +5,29 @@ import hashlib
 import json
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
+from derb_gateway.registry import load_registry
 from derb_tools.board import SimBoard
 from derb_tools.board.nvs import write_nvs
 from derb_tools.boards import Board, load_board
 from derb_tools.demo.plan import BROKER_NAME, make_board
 from derb_tools.flash.esp_loader import connected
+from derb_tools.flash.flashing import Wish, image_without_board
+from derb_tools.flash.image_store import default_store
+from derb_tools.flash.node_file import read_node_file
 from derb_tools.thirdparty import image_file
-from tools.desk import SPEED, at_desk
+from tools.desk import SPEED, Desk, at_desk
 
-from tests.e2e.mock_loader import mock_loader, url
+from tests.e2e.mock_loader import loader_at, mock_loader, url
 from tests.e2e.rig import Rig, planned
 from tests.tools.flash.nvs_reader import read_nvs_partition
 from tests.tools.flash.test_board_image import with_umqtt
 
+README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+MOCK_NODE = "240ac4e29526"  # the factory id that the mock gives an ESP32
 NAME = "esp32-devkitc-v4"  # its pins are those of the simulated sensors
 
 
@@ -57,22 +64,64 @@ def in_simulator(board: SimBoard, described: Board, flash: bytes) -> SimBoard:
     return board
 
 
-async def test_a_blank_board_becomes_a_node_that_passes(tmp_path: Path) -> None:
-    node = planned(tmp_path, 1, "parking")
-    described = load_board(NAME)
+class OneCommand:
+    """`derb flash` at a port where a loader is until the board was started, and then the board itself."""
+
+    def __init__(self, *arguments: str | Path) -> None:
+        command = [sys.executable, "-m", "derb_tools.cli", "flash", *map(str, arguments)]
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True)
+        self.said: list[str] = []
+
+    def until(self, word: str) -> None:
+        """Read what it says up to the line that begins with `word`."""
+        assert self.process.stdout
+        for line in self.process.stdout:
+            self.said.append(line)
+            if line.startswith(word):
+                return
+
+    def to_its_end(self, desk: Desk) -> int:
+        """Do what it says to the technician, until it is over; the exit code."""
+        assert self.process.stderr
+        listener = threading.Thread(target=lambda: [desk.tell(line) for line in self.process.stderr or ()])
+        listener.start()
+        desk.plugged.press_reset()
+        self.until("nothing begins so")
+        code = self.process.wait(60)
+        listener.join()
+        return code
+
+
+async def test_one_command_makes_a_blank_board_a_node_that_passes(tmp_path: Path) -> None:
+    node = planned(tmp_path, int(MOCK_NODE[6:], 16), "parking")
+    assert node.id == MOCK_NODE
+    described, port = load_board(NAME), tmp_path / "port"
     async with Rig(tmp_path, [node], known_only=1) as rig:
-        files = ("--registry", tmp_path / "registry.toml", "--settings", street_toml(tmp_path))
-        out = tmp_path / "flash.bin"
-        built = await derb("flash", NAME, *files, "--image", image_file(), "--node", node.id, "--out", out)
-        assert built.returncode == 0, built.stderr
-        flash = b"\xff" * 0x1000 + out.read_bytes()
-        board = in_simulator(make_board(tmp_path / "desk", node, rig.ports, speed=SPEED), described, flash)
-        with at_desk(board, tmp_path) as desk:
-            done = await asyncio.to_thread(desk.derb, "selftest", "--json")
-            report = json.loads(done.stdout)
-        assert report["node"] == node.id
-        assert report["pass"], report
-        assert "receipt" in {check["check"] for check in report["checks"]}
+        registry, street = tmp_path / "registry.toml", street_toml(tmp_path)
+        wish = Wish((NAME, described), image_file(), read_node_file(street), load_registry(registry))
+        image = image_without_board(NAME, described, node.id, wish, default_store())
+        board = in_simulator(
+            make_board(tmp_path / "desk", node, rig.ports, speed=SPEED), described, image.whole
+        )
+        with loader_at(port, "esp32", tmp_path) as take_away:
+            files = ("--registry", registry, "--settings", street, "--image", image_file(), "--port", port)
+            command = OneCommand(NAME, *files)
+            await asyncio.to_thread(command.until, "start")
+            take_away()
+            with at_desk(board, tmp_path) as desk:
+                code = await asyncio.to_thread(command.to_its_end, desk)
+    said = "".join(command.said)
+    assert code == 0, said
+    assert f"{image.size >> 10} kB written, 0 kB were there; all of it verified" in said
+    assert said.endswith(f"{node.id}: flashed, pass\n")
+    assert [line.split()[0] for line in command.said[:-1]] == steps_of(README)
+
+
+def steps_of(text: str) -> list[str]:
+    """The steps in the recording of the README."""
+    recording = text.partition("    $ derb flash")[2].partition("\n\n")[0].splitlines()[1:-1]
+    return [line.split()[0] for line in recording]
 
 
 async def test_the_command_writes_a_blank_board_and_a_second_run_finds_it_done(tmp_path: Path) -> None:

@@ -46,4 +46,5 @@ class Steps:
 
     def _show(self, name: str, begun_s: float, said: list[str]) -> None:
         if not self.quiet:
-            self.console.print(f"{name:9}{self.clock_s() - begun_s:6.1f} s  {'; '.join(said)}", markup=False)
+            line = f"{name:9}{self.clock_s() - begun_s:6.1f} s  {'; '.join(said)}"
+            self.console.print(line.rstrip(), markup=False)
