@@ -3,12 +3,13 @@
 
 PY := .venv/bin/python
 
-.PHONY: help demo test check bench deb clean
+.PHONY: help demo test check faults bench deb clean
 
 help:
 	@echo "make demo            a simulated street until Ctrl-C, or for SECONDS=n, then a summary"
 	@echo "make test            every test; what is missing is installed first. ONLY=tests/gateway for a part"
 	@echo "make check           format, lint, types"
+	@echo "make faults          a gateway under 200 seeded faults. RUNS=n SEED=n ONLY=word"
 	@echo "make bench           the benchmarks, one JSON line a figure. ONLY=name for one of them"
 	@echo "make deb             dist/derb_*.deb for a gateway, all packages inside. ARCH=arm64 PYTHON_VERSION=3.11 for a Pi"
 	@echo "make clean           takes away all that was set up or built here"
@@ -26,6 +27,10 @@ check:
 	$(PY) -m ruff format --check
 	$(PY) -m ruff check
 	$(PY) -m mypy
+
+faults:
+	@sh tools/setup/setup.sh test
+	@DERB_CAMPAIGN=full RUNS=$(or $(RUNS),200) SEED=$(or $(SEED),20261128) ONLY="$(ONLY)" $(PY) -m pytest -q -p no:cacheprovider tests/e2e/test_faults.py
 
 bench:
 	@sh tools/setup/setup.sh bench >&2

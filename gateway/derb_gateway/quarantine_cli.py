@@ -94,7 +94,7 @@ def replay(
 ) -> None:
     """Have them tried again by a running gateway; what is refused again stays.
 
-    A message of the street is taken once its node is in the registry (SIGHUP makes a gateway read it) and its tag is right.
+    A message of the street is taken once its node is in the registry (SIGHUP makes a gateway read it) and its tag fits its key.
     Its readings have `time_quality` uncertain: of their time only when the message first came is known.
 
     Example: derb gateway quarantine replay --node 240ac4a1b2c3 --config gateway.toml

@@ -1,7 +1,8 @@
 """Intake beside the plainest loop that is still honest: signed frames at QoS 1 through a real Mosquitto.
 
 `gateway`: verified, decoded, committed with sync, receipts published, acknowledged. `bare`: `async for` over
-aiomqtt's messages, each acknowledged by hand, nothing verified, nothing kept. Medians of three runs, in turn.
+aiomqtt's messages, each acknowledged by hand, nothing verified, nothing kept. `paho`: a paho callback that only acknowledges.
+Medians of three runs, in turn; `by_bare` and `by_paho` are the gateway's rate by theirs.
 """
 
 import asyncio
@@ -24,14 +25,15 @@ from derb_gateway.registry import Registry
 from derb_gateway.store import Store
 from derb_gateway.writer import Writer
 from derb_tools.wire import encode_uplink
+from paho.mqtt.client import MQTTv5
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from gateway.kit import Mosquitto, eventually
 
-MESSAGES = 20_000
-NODES = 200
+MESSAGES = 40_000
+NODES = 1_000
 RUNS = 3
 WINDOW = 500
 KEYS = {f"de4b{i:08x}": bytes([i]) * 32 for i in range(NODES)}
@@ -119,6 +121,48 @@ async def bare_run(settings: BrokerSettings, boot: int) -> dict[str, float]:
     return {"rate": count / took_s, "cpu_us": 1e6 * cpu_s / count}
 
 
+def paho_run(port: int) -> dict[str, float]:
+    """Return figures of one run of the callback; its process is its own, since paho's thread would share ours with us."""
+    from paho.mqtt.client import Client, MQTTMessage
+    from paho.mqtt.enums import CallbackAPIVersion
+
+    properties = Properties(PacketTypes.CONNECT)
+    properties.ReceiveMaximum = WINDOW
+    client = Client(CallbackAPIVersion.VERSION2, "bench-paho", protocol=MQTTv5, manual_ack=True)
+    marks: list[tuple[float, float]] = []
+    count = 0
+
+    def took(client: Client, _: object, message: MQTTMessage) -> None:
+        nonlocal count
+        client.ack(message.mid, message.qos)
+        count += 1
+        if count in (1, MESSAGES):
+            marks.append((time.perf_counter(), time.process_time()))
+
+    client.on_message = took
+    client.on_connect = lambda client, *_: client.subscribe("d/+/u", 1)
+    client.on_subscribe = lambda *_: print("ready", flush=True)
+    client.connect("127.0.0.1", port, clean_start=True, properties=properties)
+    while count < MESSAGES:
+        client.loop(1.0)
+    client.disconnect()
+    (began_s, began_cpu_s), (ended_s, ended_cpu_s) = marks
+    return {"rate": count / (ended_s - began_s), "cpu_us": 1e6 * (ended_cpu_s - began_cpu_s) / count}
+
+
+async def beside_paho(settings: BrokerSettings, boot: int) -> dict[str, float]:
+    """Run the callback in a process of its own, and publish to it."""
+    taker = await asyncio.create_subprocess_exec(
+        sys.executable, __file__, "paho", str(settings.port), stdout=asyncio.subprocess.PIPE
+    )
+    assert taker.stdout is not None
+    await taker.stdout.readline()
+    await blast(settings.port, frames(boot))
+    figures = json.loads(await taker.stdout.readline())
+    await taker.wait()
+    return {name: float(value) for name, value in figures.items()}
+
+
 def send(port: int) -> None:
     """The sender's process: everything on stdin, QoS 1, many in flight."""
     from paho.mqtt.client import Client
@@ -138,7 +182,7 @@ def send(port: int) -> None:
 
 async def main() -> None:
     """Run both in turn and print medians."""
-    runs: dict[str, list[dict[str, float]]] = {"gateway": [], "bare": []}
+    runs: dict[str, list[dict[str, float]]] = {"gateway": [], "bare": [], "paho": []}
     with tempfile.TemporaryDirectory() as folder:
         broker = Mosquitto(Path(folder) / "broker", receive_maximum=WINDOW)
         broker.start()
@@ -146,6 +190,7 @@ async def main() -> None:
             for run in range(RUNS):
                 runs["gateway"].append(await gateway_run(Path(folder), broker.settings, run + 1))
                 runs["bare"].append(await bare_run(broker.settings, run + 1))
+                runs["paho"].append(await beside_paho(broker.settings, run + 1))
         finally:
             broker.stop()
     units = {"rate": "messages/s", "cpu_us": "us/message", "per_commit": "messages/commit"}
@@ -159,10 +204,19 @@ async def main() -> None:
             }
             line |= {"unit": units[figure], "runs": [round(value, 1) for value in values]}
             print(json.dumps(line))
+    for name in ("bare", "paho"):
+        ratio = statistics.median(
+            ours["rate"] / theirs["rate"] for ours, theirs in zip(runs["gateway"], runs[name], strict=True)
+        )
+        print(
+            json.dumps({"bench": "intake", "figure": f"by_{name}", "value": round(ratio, 2), "unit": "times"})
+        )
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["blast"]:
         send(int(sys.argv[2]))
+    elif sys.argv[1:2] == ["paho"]:
+        print(json.dumps(paho_run(int(sys.argv[2]))))
     else:
         asyncio.run(main())

@@ -115,6 +115,12 @@ class Process:
         return self._child.wait(within_s)
 
 
+def count_keys_of_file(path: Path) -> Counter[str]:
+    """How often each reading stands in a file; the last line may be half written."""
+    lines = path.read_text().splitlines(keepends=True)
+    return count_keys(json.loads(line) for line in lines if line.endswith("\n"))
+
+
 class Rig:
     """The street of one test, in one folder."""
 
@@ -204,9 +210,8 @@ class Rig:
 
     def file_counts(self) -> Counter[str]:
         """How often each reading stands in the forwarded files."""
-        files = sorted((self.folder / "forwarded").glob("*.ndjson"))
-        lines = [line for path in files for line in path.read_text().splitlines()]
-        return count_keys(json.loads(line) for line in lines)
+        files = (self.folder / "forwarded").glob("*.ndjson")
+        return sum(map(count_keys_of_file, files), Counter[str]())
 
     def balances(self, expected: list[str] | None = None) -> tuple[Balance, Balance]:
         """What came of all that was kept: over the city's broker, and in the files."""
