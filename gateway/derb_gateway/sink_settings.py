@@ -32,7 +32,7 @@ class BatchSettings(Settings):
     """When a batch leaves: full, or its first reading has waited long enough; and how fast batches follow each other."""
 
     batch_size: int = Field(default=200, ge=1, le=10_000)
-    batch_age_s: float = Field(default=0.5, ge=0)
+    batch_age_s: float = Field(default=0.15, ge=0)
     batch_bytes: int = Field(default=1_000_000, ge=1024)
     live_after: int = Field(default=2_000, ge=0)
     max_per_s: float = Field(default=0, ge=0)

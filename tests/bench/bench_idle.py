@@ -11,10 +11,9 @@ import sys
 import time
 
 from derb_gateway.reader import read_only
-from gateway.kit import wait_until
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
-from street import Gateway, cpu_s, gateway, pause, status_field, tell
+from street import Gateway, cpu_s, gateway, pause, status_field, tell, wait_until
 
 QUIET_S = 20.0
 _SLEEPER = "import time\nwhile True:\n    time.sleep(1)\n"

@@ -32,11 +32,11 @@ from paho.mqtt.properties import Properties
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from gateway.kit import Mosquitto, eventually
 
-MESSAGES = 40_000
+MESSAGES = 20_000
 NODES = 1_000
 RUNS = 3
 WINDOW = 500
-KEYS = {f"de4b{i:08x}": bytes([i]) * 32 for i in range(NODES)}
+KEYS = {f"de4b{i:08x}": i.to_bytes(4, "big") * 8 for i in range(NODES)}
 
 
 def frames(boot: int) -> list[tuple[str, bytes]]:

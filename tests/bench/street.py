@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from gateway.kit import Mosquitto, wait_until
 
 SITE = "bench"
+_SUBSCRIBES_S = 1.0
 _TICKS_A_S = os.sysconf("SC_CLK_TCK")
 
 
@@ -48,6 +49,7 @@ class Gateway:
             process = subprocess.Popen(command, stdout=log, stderr=log)
         try:
             wait_until(lambda: "gateway started" in self._log.read_text())
+            pause(_SUBSCRIBES_S)
             yield process
         finally:
             process.terminate()
