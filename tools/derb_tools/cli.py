@@ -43,6 +43,8 @@ SUBCOMMANDS = {
     "flash": Subcommand(
         "derb_tools.flash.command:flash_command", "tools", "Flash a blank board, and test it."
     ),
+    "doctor": Subcommand("derb_tools.doctor:doctor", "tools", "Look at this laptop, and say what it lacks."),
+    "label": Subcommand("derb_tools.label:label", "tools", "A node's label: PNG, PDF, or ZPL for a printer."),
     "calibrate": Subcommand(
         "derb_tools.calibrate:calibrate", "tools", "Guided: an empty bay or container, learnt and written."
     ),
