@@ -73,6 +73,14 @@ class OneCommand:
         self.process = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True)
         self.said: list[str] = []
 
+    def __enter__(self) -> "OneCommand":
+        self.process.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.__exit__(None, None, None)
+
     def until(self, word: str) -> None:
         """Read what it says up to the line that begins with `word`."""
         assert self.process.stdout
@@ -106,11 +114,11 @@ async def test_one_command_makes_a_blank_board_a_node_that_passes(tmp_path: Path
         )
         with loader_at(port, "esp32", tmp_path) as take_away:
             files = ("--registry", registry, "--settings", street, "--image", image_file(), "--port", port)
-            command = OneCommand(NAME, *files)
-            await asyncio.to_thread(command.until, "start")
-            take_away()
-            with at_desk(board, tmp_path) as desk:
-                code = await asyncio.to_thread(command.to_its_end, desk)
+            with OneCommand(NAME, *files) as command:
+                await asyncio.to_thread(command.until, "start")
+                take_away()
+                with at_desk(board, tmp_path) as desk:
+                    code = await asyncio.to_thread(command.to_its_end, desk)
     said = "".join(command.said)
     assert code == 0, said
     assert f"{image.size >> 10} kB written, 0 kB were there; all of it verified" in said
@@ -128,8 +136,9 @@ async def test_the_command_writes_a_blank_board_and_a_second_run_finds_it_done(t
     (tmp_path / "registry.toml").write_text(f'[[node]]\nid = "240ac4e29526"\nkey = "{"01" * 32}"\n')
     street = street_toml(tmp_path)
     street.write_text(street.read_text() + 'kind = "level"\n')
-    with mock_loader("esp32", tmp_path) as port:
-        command = ("flash", NAME, "--port", url(port), "--image", image_file(), "--no-test", "--json")
+    port = tmp_path / "port"
+    with loader_at(port, "esp32", tmp_path):
+        command = ("flash", NAME, "--port", port, "--image", image_file(), "--no-test", "--json")
         files = ("--registry", tmp_path / "registry.toml", "--settings", street)
         first = await derb(*command, *files)
         assert first.returncode == 0, first.stderr
@@ -141,7 +150,7 @@ async def test_the_command_writes_a_blank_board_and_a_second_run_finds_it_done(t
         again = json.loads((await derb(*command, *files)).stdout)
         assert again["written"]["written"] == 0
         assert again["written"]["found"] == report["written"]["written"]
-        with connected(url(port), "no-reset") as chip:
+        with connected(str(port)) as chip:
             blank = chip.md5(0x3FF000, 0x1000)
         assert blank == hashlib.md5(b"\xff" * 0x1000).hexdigest(), (
             "blocks that nobody uses are left as they were"
