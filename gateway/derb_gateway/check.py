@@ -25,8 +25,8 @@ _NAMED = 5
 _OTHERS_MAY_READ = stat.S_IRWXG | stat.S_IRWXO
 
 
-async def check(config: Config, clock: Clock) -> list[Finding]:
-    """Look at everything; whatever is wrong is a finding, not an error."""
+async def check(config: Config, clock: Clock, path: Path | None = None) -> list[Finding]:
+    """Look at everything; whatever is wrong is a finding, not an error. `path`: of the configuration."""
     try:
         registry, findings = load_registry(config.registry), []
     except ConfigError as error:
@@ -34,7 +34,7 @@ async def check(config: Config, clock: Clock) -> list[Finding]:
     else:
         findings = [check_registry(registry, config.registry)]
     store, running = check_store(config.store.path)
-    findings += [*check_secrets(config), check_disk(config.store.path), *check_machine(config.store)]
+    findings += [*check_secrets(config, path), check_disk(config.store.path), *check_machine(config.store)]
     findings += [store, check_clock(clock)]
     findings += [finding async for finding in check_broker(config.broker, registry, running=running)]
     findings += [finding async for finding in check_relays(config.relay, clock, running=running)]
@@ -58,13 +58,18 @@ def _counted(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
-def check_secrets(config: Config) -> Iterator[Finding]:
+def check_secrets(config: Config, own: Path | None = None) -> Iterator[Finding]:
     """Files with keys or passwords that others on this machine may read."""
-    for path in secret_files(config):
+    in_config = [own] if own is not None and _has_password(config) else []
+    for path in (*in_config, *secret_files(config)):
         if path.stat().st_mode & _OTHERS_MAY_READ:
             yield Finding(Verdict.WARN, "secrets", f"others may read {path}: chmod 600 {path}")
         else:
             yield Finding(Verdict.OK, "secrets", f"{path} is its owner's alone")
+
+
+def _has_password(config: Config) -> bool:
+    return any(getattr(each, "password", None) for each in (config.broker, *config.sink))
 
 
 def secret_files(config: Config) -> Iterator[Path]:

@@ -132,7 +132,7 @@ def check(config: ConfigOption, as_json: JsonOption = False) -> None:
     Exit code 1: something is bad. With --json one list of {verdict, what, detail}.
     """
     settings = _configured(config)
-    findings = asyncio.run(run_checks(settings, Clock()))
+    findings = asyncio.run(run_checks(settings, Clock(), config))
     if as_json:
         typer.echo(
             json.dumps([{**each._asdict(), "verdict": each.verdict.value} for each in findings], indent=2)

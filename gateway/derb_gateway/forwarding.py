@@ -37,13 +37,17 @@ class Forwarding:
 
     def start(self, settings: SinkSettings) -> None:
         """Begin to forward to a sink, from where it stopped."""
-        forwarder = self._forwarder(settings)
+        self._begin(settings, self._forwarder(settings))
+
+    def _begin(self, settings: SinkSettings, forwarder: Forwarder) -> None:
         self._running[settings.name] = settings, forwarder
         self._parts.start(_task(settings.name), forwarder.run())
 
     async def change(self, gone: Iterable[str], settings: Iterable[SinkSettings], deadline_s: float) -> None:
         """End sinks, and begin or begin anew with others: each goes on behind the last batch that was handed over."""
-        new = {each.name: each for each in settings}
+        new = {
+            each.name: (each, self._forwarder(each)) for each in settings
+        }  # one that cannot be made ends none
         ending = [name for name in (*gone, *new) if name in self._running]
         for name in ending:
             self._running[name][1].halt()
@@ -53,7 +57,7 @@ class Forwarding:
             if name not in new:
                 del self._running[name]
         for each in new.values():
-            self.start(each)
+            self._begin(*each)
 
     async def drain(self, deadline_s: float) -> None:
         """Deliver what there is, as far as the time allows."""

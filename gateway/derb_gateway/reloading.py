@@ -41,7 +41,10 @@ class Reloading:
             await self._asked.wait()
             self._asked.clear()
             self._server.manager.reloading()
-            await self.reload()
+            try:
+                await self.reload()
+            except Exception:
+                log.exception("not reloaded")  # a fault of ours; what runs goes on running
             self._server.manager.reloaded()
 
     async def reload(self) -> None:

@@ -199,3 +199,17 @@ async def test_a_disk_that_is_nearly_full(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr("derb_gateway.check.shutil.disk_usage", lambda _: Usage)
     findings = await found(configured(tmp_path, f"manage = true\nport = {free_port()}"))
     assert findings["disk"][0].verdict is Verdict.BAD
+
+
+async def test_a_configuration_with_a_password_in_it_is_a_secret_too(tmp_path: Path) -> None:
+    config = configured(tmp_path, 'username = "u"\npassword = "p"')
+    path = tmp_path / "gateway.toml"
+    path.chmod(0o644)
+    open_to_others = await check(config, StillClock(), path)
+    path.chmod(0o600)
+    closed = await check(config, StillClock(), path)
+    verdicts = [
+        [finding.verdict for finding in findings if str(path) in finding.detail]
+        for findings in (open_to_others, closed)
+    ]
+    assert verdicts == [[Verdict.WARN], [Verdict.OK]]

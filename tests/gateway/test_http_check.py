@@ -49,6 +49,13 @@ async def test_somebody_else_at_the_port_is_no_gateway(body: bytes, monkeypatch:
     assert (finding.verdict, "does not answer as a gateway does" in finding.detail) == (Verdict.BAD, True)
 
 
+async def test_a_port_that_a_gateway_has_is_told_as_what_it_says() -> None:
+    async with Door() as door:
+        door.obstacles = ["the store took nothing"]
+        (finding,) = await found(HttpSettings(port=door.port), running=False)
+    assert finding.detail == "the gateway is not ready: the store took nothing"
+
+
 async def test_nobody_at_the_port() -> None:
     (finding,) = await found(HttpSettings(port=free_port()), running=True)
     assert finding.verdict is Verdict.BAD

@@ -87,3 +87,18 @@ def test_a_bad_file_changes_nothing_and_raises_an_alarm_until_it_is_mended(
     daemon.config.write_text(good)
     daemon.process.send_signal(signal.SIGHUP)
     wait_until(lambda: daemon.alarms() == {})
+
+
+def test_a_registry_that_cannot_be_read_ends_nothing(daemon: Daemon, nodes: Nodes) -> None:
+    """A name that stands for a folder, and after it a file again."""
+    good = daemon.config.read_text()
+    for text, told in (
+        (good.replace("registry.toml", "out"), "registry not taken"),
+        (good, "registry taken"),
+    ):
+        daemon.config.write_text(text)
+        assert daemon.process is not None
+        daemon.process.send_signal(signal.SIGHUP)
+        wait_until(lambda told=told: daemon.logged(told) > 0)  # type: ignore[misc]
+        nodes.send()
+        nodes.finish()
