@@ -2,11 +2,9 @@
 
 import asyncio
 import logging
-import os
-import signal
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from derb_gateway.broker import BrokerProcess
@@ -29,6 +27,7 @@ from derb_gateway.relay_intake import RelayIntake
 from derb_gateway.releases import Releases, releases_path
 from derb_gateway.reloading import Reloading, limits_of
 from derb_gateway.service_manager import ServiceManager
+from derb_gateway.signals import told
 from derb_gateway.sinks.kinds import SinkSurroundings
 from derb_gateway.store import Store
 from derb_gateway.street_replay import StreetReplay
@@ -41,8 +40,6 @@ if TYPE_CHECKING:
     from derb_gateway.measures import Measures
 
 log = logging.getLogger(__name__)
-
-_FORCED = 130
 
 
 class Server:
@@ -65,7 +62,7 @@ class Server:
 
     async def serve(self) -> None:
         """Run until told to stop. StopError at startup if a person must act first."""
-        with self._signals():
+        with told(self.stop, self._reloading.ask):
             try:
                 await self.startup()
                 try:
@@ -250,23 +247,3 @@ class Server:
             raise
         self._parts.start("broker", self._broker.run())
         return self._broker.settings
-
-    @contextmanager
-    def _signals(self) -> Iterator[None]:
-        """First SIGTERM or SIGINT: stop cleanly. Second: at once. SIGHUP: read the files again."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._told_to_stop)
-        loop.add_signal_handler(signal.SIGHUP, self._reloading.ask)
-        try:
-            yield
-        finally:
-            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-                loop.remove_signal_handler(number)
-
-    def _told_to_stop(self) -> None:
-        if self.stop.is_set():
-            log.warning("forced to stop; what is not acknowledged will come again")
-            os._exit(_FORCED)
-        log.info("stopping")
-        self.stop.set()
