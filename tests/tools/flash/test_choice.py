@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import pytest
 from derb_tools.boards import load_board
-from derb_tools.errors import AskedWrong, NoBoard
+from derb_tools.errors import AskedWrong, NoBoard, PortError
 from derb_tools.flash.batch import boards_in_turn
-from derb_tools.flash.choice import asked_board, check_chip, guessed_board, usb_of
+from derb_tools.flash.choice import asked_board, check_chip, guessed_board, port_of, usb_of
 
 
 @dataclass
@@ -69,3 +69,17 @@ def test_a_batch_leaves_other_ports_alone() -> None:
     assert next(turns) == "/dev/ttyUSB1"
     only = boards_in_turn("/dev/b", lambda _: None, lambda: [Port("/dev/a"), Port("/dev/b")], lambda _: None)
     assert next(only) == "/dev/b"
+
+
+def test_the_port_is_that_of_the_boards_own_usb_identity() -> None:
+    ports = [Port("/dev/ttyUSB0", 0x10C4, 0xEA60), Port("/dev/ttyACM0")]
+    assert port_of(None, load_board("xiao-esp32c6"), lambda: ports) == "/dev/ttyACM0"
+    assert port_of(None, load_board("esp32-devkitc-v4"), lambda: ports) == "/dev/ttyUSB0"
+    assert port_of("/dev/ttyUSB9", load_board("xiao-esp32c6"), lambda: ports) == "/dev/ttyUSB9"
+
+
+def test_two_ports_that_would_do_are_not_guessed_between() -> None:
+    ports = [Port("/dev/ttyACM0"), Port("/dev/ttyACM1")]
+    for board in (load_board("xiao-esp32c6"), None):
+        with pytest.raises(PortError, match=r"say which:\n  --port /dev/ttyACM0"):
+            port_of(None, board, lambda: ports)

@@ -6,6 +6,7 @@ from derb_gateway.relay_ports import Lister, usb_ports
 
 from derb_tools.boards import Board, load_board, load_boards, read_board
 from derb_tools.errors import AskedWrong, NoBoard
+from derb_tools.usb_port import find_port
 
 
 def asked_board(asked: str) -> tuple[str, Board]:
@@ -13,6 +14,15 @@ def asked_board(asked: str) -> tuple[str, Board]:
     if asked.endswith(".toml"):
         return Path(asked).stem, read_board(Path(asked))
     return asked, load_board(asked)
+
+
+def port_of(asked: str | None, board: Board | None, ports: Lister = usb_ports) -> str:
+    """The port to open: what was asked, else the only one with the board's USB identity, else with any ESP32's. PortError."""
+    if asked is None and board is not None:
+        fitting = [port.device for port in ports() if f"{port.vid or 0:04x}:{port.pid or 0:04x}" in board.usb]
+        if len(fitting) == 1:
+            return fitting[0]
+    return find_port(asked, ports)
 
 
 def usb_of(port: str, ports: Lister = usb_ports) -> str | None:

@@ -14,14 +14,13 @@ from derb_gateway.registry import load_registry, node_id
 from derb_tools.at_node import JsonOption, PortOption, tell
 from derb_tools.errors import AskedWrong, ToolError
 from derb_tools.flash.batch import boards_in_turn
-from derb_tools.flash.choice import asked_board
+from derb_tools.flash.choice import asked_board, port_of
 from derb_tools.flash.esp_loader import ResetMode
 from derb_tools.flash.flashing import Flashed, Wish, flash, image_without_board
 from derb_tools.flash.image_store import ImageStore, default_store
 from derb_tools.flash.node_file import NodeFile, read_node_file
 from derb_tools.flash.steps import Steps
 from derb_tools.flash.trial import Checks, try_it
-from derb_tools.usb_port import find_port
 
 BoardArgument = Annotated[
     str | None,
@@ -91,7 +90,11 @@ def flash_command(
         if out is not None:
             _only_build(wish, node, store, out)
             return
-        ports = boards_in_turn(port, tell) if batch else iter([find_port(port)])
+        ports = (
+            boards_in_turn(port, tell)
+            if batch
+            else iter([port_of(port, wish.board[1] if wish.board else None)])
+        )
         passed = _each(ports, wish, store, as_json=as_json, test=test, batch=batch)
     except AskedWrong as error:
         raise typer.BadParameter(str(error)) from None

@@ -9,7 +9,7 @@ from pathlib import Path
 from derb_gateway.registry import Registry
 
 from derb_tools.boards import Board
-from derb_tools.errors import ImageRefused, NoBoard, NotWhole
+from derb_tools.errors import AskedWrong, ImageRefused, NoBoard, NotWhole
 from derb_tools.firmware_files import firmware_dir
 from derb_tools.flash.board_image import BoardImage, build, check_flash_size
 from derb_tools.flash.choice import check_chip, guessed_board, usb_of
@@ -19,10 +19,11 @@ from derb_tools.flash.micropython_image import MicroPythonImage, read_micropytho
 from derb_tools.flash.node_entries import identity, node_entries, relay_entries
 from derb_tools.flash.node_file import NodeFile
 from derb_tools.flash.nvs import Entries
-from derb_tools.flash.steps import Steps
+from derb_tools.flash.steps import Advance, Steps
 from derb_tools.flash.writing import Chip, LineLost, Written, write_image
 from derb_tools.usb_port import is_there
 
+_FIRST_WITH_PSK = (1, 29, 0)
 _REPLUG_S = 60.0
 _LOOK_S = 0.25
 _HOLD_BOOT = (
@@ -69,17 +70,26 @@ def flash(port: str, wish: Wish, store: ImageStore, steps: Steps, tell: Tell) ->
         micropython = checked_image(board, wish.image, store)
         said.append(f"MicroPython {version_of(micropython)} for {board.image}, whole")
     with steps.step("build") as said:
+        check_tls(wish.nodes, micropython)
         image = build(board, micropython, firmware_dir(), entries_for(name, board, found.node, wish))
         line_bytes = image.compressed()
         said.append(f"{image.size >> 10} kB, {line_bytes >> 10} kB on the line")
     with steps.step("write") as said, steps.bar(image.size) as advance:
-        written = write_image(image, lambda: _again(port, wish.mode, tell), advance)
+        written = _written(image, port, wish.mode, tell, advance)
         said.append(
             f"{written.written >> 10} kB written, {written.found >> 10} kB were there; all of it verified"
         )
     with steps.step("start"):
         _start(port, wish.mode)
     return Flashed(name, board.role, found.node, version_of(micropython), written, line_bytes, steps.seconds)
+
+
+def _written(image: BoardImage, port: str, mode: ResetMode, tell: Tell, advance: Advance) -> Written:
+    try:
+        return write_image(image, lambda: patiently(port, mode, tell), advance)
+    except KeyboardInterrupt:
+        tell("stopped: the board is not whole and does not start; the same command goes on where it stopped")
+        raise
 
 
 def checked_image(board: Board, brought: Path | None, store: ImageStore) -> MicroPythonImage:
@@ -89,6 +99,15 @@ def checked_image(board: Board, brought: Path | None, store: ImageStore) -> Micr
         return read_micropython(path.read_bytes(), board.chip, path.name)
     except OSError as error:
         raise ImageRefused(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def check_tls(nodes: NodeFile, micropython: MicroPythonImage) -> None:
+    """AskedWrong when the nodes shall speak a TLS that this MicroPython does not know."""
+    if nodes.settings.get("tls") == "psk" and micropython.version < _FIRST_WITH_PSK:
+        raise AskedWrong(
+            f'{nodes.path}: tls = "psk" needs MicroPython {".".join(map(str, _FIRST_WITH_PSK))}, and this is '
+            f'{version_of(micropython)}: bring a newer one with --image, or say tls = "ca" or "off"'
+        )
 
 
 def entries_for(name: str, board: Board, node: str, wish: Wish) -> Entries:
@@ -103,6 +122,7 @@ def entries_for(name: str, board: Board, node: str, wish: Wish) -> Entries:
 def image_without_board(name: str, board: Board, node: str, wish: Wish, store: ImageStore) -> BoardImage:
     """The image for the node with that id, with no board at hand."""
     micropython = checked_image(board, wish.image, store)
+    check_tls(wish.nodes, micropython)
     return build(board, micropython, firmware_dir(), entries_for(name, board, node, wish))
 
 
@@ -119,7 +139,7 @@ def _who(port: str, mode: ResetMode) -> Found:
 
 
 @contextlib.contextmanager
-def _again(port: str, mode: ResetMode, tell: Tell) -> Iterator[Chip]:
+def patiently(port: str, mode: ResetMode, tell: Tell) -> Iterator[Chip]:
     """The board, waiting for it to be plugged in again."""
     if not is_there(port):
         tell("the cable is out: plug the board in again, it goes on where it stopped")
