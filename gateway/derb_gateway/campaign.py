@@ -97,15 +97,22 @@ def wave_of(place: int, waves: Sequence[int]) -> int:
 
 def why_not_now(plan: Plan, reported: Reported | None, commands: Iterable[Command], now_ms: int) -> str:
     """Return why a node may not be ordered now; nothing if it may."""
-    for command in commands:
-        if command.name == "update" and command.result in _OPEN and command.deadline_ms >= now_ms:
-            return f"it has another update to deal with (command {command.id})"
+    if told := open_update(commands, now_ms):
+        return f"it {told}"
     if plan.battery_mv:
         battery_mv = (reported.health if reported else {}).get("battery_mv")
         if battery_mv is None:
             return "it has not told its battery yet"
         if battery_mv < plan.battery_mv:
             return f"its battery is low ({battery_mv} mV)"
+    return ""
+
+
+def open_update(commands: Iterable[Command], now_ms: int) -> str:
+    """Return that a node has an update to deal with, if it has one: never two at once."""
+    for command in commands:
+        if command.name == "update" and command.result in _OPEN and command.deadline_ms >= now_ms:
+            return f"has another update to deal with (command {command.id})"
     return ""
 
 

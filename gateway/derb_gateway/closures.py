@@ -66,6 +66,7 @@ class Closures:
     def __init__(self, rules: Mapping[PlaceKey, tuple[Rule, ...]]) -> None:
         self.rules = rules
         self._latest: dict[tuple[Rule, ...], tuple[int, int, Period | None]] = {}
+        self._asked: dict[tuple[Rule, ...], tuple[int, int, list[Period]]] = {}
 
     def at(self, place: PlaceKey, at_ms: int) -> Period | None:
         """Return the period in which a place is closed at a moment; those that touch or overlap are one."""
@@ -79,7 +80,11 @@ class Closures:
 
     def periods(self, place: PlaceKey, after_ms: int, before_ms: int) -> list[Period]:
         """Return the periods of a place that reach into a stretch, in order, none touching another."""
-        return _periods(self.rules.get(place, ()), after_ms, before_ms)
+        rules = self.rules.get(place, ())
+        asked = self._asked.get(rules)  # the places of a zone have the same
+        if asked is None or asked[:2] != (after_ms, before_ms):
+            asked = self._asked[rules] = (after_ms, before_ms, _periods(rules, after_ms, before_ms))
+        return asked[2]
 
     def next_change(self, after_ms: int) -> int:
         """Return when some place is closed or opened next, at most some days from now."""
@@ -135,11 +140,9 @@ def _time(value: object) -> time:
 
 def closures_of(read: RegistryFile) -> Closures:
     """Return a registry file's closures; those of a zone are those of each place in it."""
-    named: dict[tuple[str, str | None], tuple[Rule, ...]] = {}
+    named: dict[tuple[str, str], tuple[Rule, ...]] = {}
     for i, entry in enumerate(read.closed):
-        kind = next(kind for kind in ("bay", "container", "zone") if getattr(entry, kind) is not None)
-        key = (kind, getattr(entry, kind))
-        named[key] = (*named.get(key, ()), Rule(i, entry, read.site.timezone))
+        named[entry.place] = (*named.get(entry.place, ()), Rule(i, entry, read.site.timezone))
     rules = {
         (kind, place.id): (*named.get((kind, place.id), ()), *named.get(("zone", place.zone), ()))
         for kind, places in (("bay", read.bay), ("container", read.container))

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from derb_gateway.campaign import open_update
 from derb_gateway.clock import Clock, iso_utc
 from derb_gateway.commands import COMMANDS, Command, command_kind, parse_duration_s
 from derb_gateway.config import load_config
@@ -88,6 +89,8 @@ def update(
     """Let a node fetch a release, try it, and keep it if a receipt reaches it there."""
 
     def order(book: OrderBook, node: str, now_ms: int) -> Any:
+        if under_way := open_update(book.commands(node), now_ms):
+            raise ConfigError([f"node {node} {under_way}: wait for its end, or let its time pass"])
         taken = Releases(releases_path(load_config(config).store.path)).add(release)
         added = add_command(book, node, "update", taken.version, within, now_ms)
         return {

@@ -79,7 +79,7 @@ def _concerned(registry: Registry, told: dict[PlaceKey, Reported], now_ms: int) 
 
 def _sensed(store: Store, registry: Registry, orders: OrderBook, place: PlaceKey) -> Sensed:
     """Return the newest that is known of a bay: a reading that is still here, or what its node said of itself."""
-    node = registry.node_at(place)
+    node = registry.watching.get(place)
     if node is None:
         return Sensed("unknown", 0)
     row = store.db.execute(

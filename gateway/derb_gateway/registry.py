@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,12 +61,14 @@ class Registry:
         """Return the containers that have a node, each once."""
         return {container.id: container for container in self.containers.values()}.values()
 
-    def node_at(self, place: tuple[str, str]) -> str | None:
-        """Return the node that watches a place now: of those it had, the one that nothing has replaced."""
-        kind, name = place
-        places: Mapping[str, Bay] = self.bays if kind == "bay" else self.containers
-        nodes = [node for node, each in places.items() if each.id == name]
-        return max(nodes, key=lambda node: self._term(node).until_ms, default=None)
+    @cached_property
+    def watching(self) -> dict[tuple[str, str], str]:
+        """Return, by ("bay" or "container", id), the node that watches a place now: of those it had, the one that came last."""
+        by_term = sorted({*self.bays, *self.containers}, key=lambda node: self._term(node).until_ms)
+        watched = {("bay", self.bays[node].id): node for node in by_term if node in self.bays}
+        return watched | {
+            ("container", self.containers[node].id): node for node in by_term if node in self.containers
+        }
 
     def is_revoked(self, node: str) -> bool:
         """Return whether a node's key was good once and is not any more."""

@@ -13,6 +13,7 @@ from derb_gateway.toml_model import Settings
 _NODE = re.compile(r"[0-9a-f]{12}")
 _KEY = re.compile(r"[0-9a-fA-F]{64}")
 _NAME_LONGEST = 80
+PLACES = ("bay", "container", "zone")
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -146,6 +147,11 @@ class ClosedEntry(Settings):
             raise ValueError("from and until are the same time: leave a day to the next with 00:00:00")
         if len(set(self.weekly)) < len(self.weekly):
             raise ValueError("weekly names a day twice: take one out")
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Return what is closed: ("bay", "container" or "zone", its id)."""
+        return next((kind, name) for kind in PLACES if (name := getattr(self, kind)) is not None)
 
     @property
     def begins(self) -> datetime | time:

@@ -1,6 +1,6 @@
 """What must hold between the tables of a registry; each mistake with the place of its table and what to do."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 from derb_gateway.registry_file import ClosedEntry, NodeEntry, RegistryFile
@@ -21,8 +21,13 @@ def mistakes(read: RegistryFile) -> Iterator[Mistake]:
     yield from _places(read)
     yield from _zones(read)
     yield from _replacements(read)
+    names = {
+        "bay": frozenset(bay.id for bay in read.bay),
+        "container": frozenset(container.id for container in read.container),
+        "zone": frozenset(place.zone for place in (*read.bay, *read.container)),
+    }
     for i, closed in enumerate(read.closed):
-        for told in _closed(closed, read):
+        for told in _closed(closed, names, read.site.timezone):
             yield ("closed", i), told
 
 
@@ -60,15 +65,15 @@ def _crowded(nodes: list[NodeEntry], what: str) -> Iterator[Mistake]:
 
 
 def _places(read: RegistryFile) -> Iterator[Mistake]:
-    bays, containers = [bay.id for bay in read.bay], [c.id for c in read.container]
+    bays, containers = {bay.id for bay in read.bay}, {container.id for container in read.container}
     for i, node in enumerate(read.node):
         for what, place, known in (("bay", node.bay, bays), ("container", node.container, containers)):
             if place is not None and place not in known:
                 yield ("node", i), f"node {node.id}: {_missing(what, place, known)}"
 
 
-def _missing(what: str, name: str, known: Sequence[str]) -> str:
-    guess = nearest(name, known).split(" known keys")[0] if known else ""
+def _missing(what: str, name: str, known: Iterable[str]) -> str:
+    guess = nearest(name, sorted(known)).split(" known keys")[0]
     return f"there is no [[{what}]] with id {name!r}{guess.rstrip(';')}: write one, or mend the name"
 
 
@@ -109,19 +114,10 @@ def _is_before(first: datetime | None, second: datetime | None, zone: str) -> bo
     return first is not None and second is not None and unix_ms(first, zone) < unix_ms(second, zone)
 
 
-def _closed(closed: ClosedEntry, read: RegistryFile) -> Iterator[str]:
-    if closed.bay is not None and closed.bay not in (known := [bay.id for bay in read.bay]):
-        yield _missing("bay", closed.bay, known)
-    if closed.container is not None and closed.container not in (known := [c.id for c in read.container]):
-        yield _missing("container", closed.container, known)
-    if closed.zone is not None:
-        known = sorted({place.zone for place in (*read.bay, *read.container)})
-        if closed.zone not in known:
-            yield f"no bay and no container is in zone {closed.zone!r}: mend the name"
+def _closed(closed: ClosedEntry, names: Mapping[str, frozenset[str]], timezone: str) -> Iterator[str]:
+    known = names.get(closed.place[0], frozenset())
+    if closed.place[1] not in known:
+        yield _missing(*closed.place, known)
     begins, ends = closed.begins, closed.until
-    if (
-        isinstance(begins, datetime)
-        and isinstance(ends, datetime)
-        and not _is_before(begins, ends, read.site.timezone)
-    ):
+    if isinstance(begins, datetime) and isinstance(ends, datetime) and not _is_before(begins, ends, timezone):
         yield "until is not after from: mend one of them"

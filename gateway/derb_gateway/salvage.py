@@ -11,6 +11,7 @@ from typing import Any
 
 from derb_gateway import carve, log_tail
 from derb_gateway.intervals import IntervalSet
+from derb_gateway.readings import PLACE
 from derb_gateway.stored_body import plausible
 
 log = logging.getLogger(__name__)
@@ -19,7 +20,8 @@ _BOOTS = 1 << 32
 _SEQUENCES = 1 << 14
 _ROWS_AT_ONCE = 5_000
 _NODE = re.compile(r"[0-9a-f]{12}")
-_MOMENT = re.compile(r"received_until|relay\..*\.heard")
+_PLACE = re.compile(r"(bay|container):.+")
+_MOMENT = re.compile(r"received_until|places_until|relay\..*\.heard")
 _NULL = type(None)
 
 
@@ -54,6 +56,7 @@ class Salvage:
             (False, (str, int, _NULL)): self._cursor,
             (False, (str, int)): self._named,
             (False, (str, int, int, int, str)): self._alarm,
+            (False, (str, str, int, int)): self._place_report,
         }
 
     def take(self, row: carve.Row | None) -> None:
@@ -78,12 +81,14 @@ class Salvage:
 
     def _reading(self, rowid: int, values: Any) -> None:
         _, node, boot, seq, kind, body, *_ = values
-        if not (_NODE.fullmatch(node) and plausible(kind, body)):
+        speaker = _PLACE if kind == PLACE else _NODE
+        if not (speaker.fullmatch(node) and plausible(kind, body)):
             self.found["unreadable"] += 1
             return
         self._readings.append((rowid, *values[1:]))
-        self._known.setdefault((node, boot), IntervalSet()).add(seq, seq)
-        self._saw(node, boot, seq)
+        if kind != PLACE:
+            self._known.setdefault((node, boot), IntervalSet()).add(seq, seq)
+            self._saw(node, boot, seq)
         self.top_id = max(self.top_id, rowid)
         if len(self._readings) >= _ROWS_AT_ONCE:
             self._flush()
@@ -146,6 +151,11 @@ class Salvage:
 
     def _alarm(self, _: None, values: Any) -> None:
         self._db.execute("INSERT OR REPLACE INTO alarm VALUES (?, ?, ?, ?, ?)", values)
+
+    def _place_report(self, _: None, values: Any) -> None:
+        """Take what was said last of a place: one that is closed would never be opened without it."""
+        if _PLACE.fullmatch(values[0]):
+            self._db.execute("INSERT OR REPLACE INTO place_report VALUES (?, ?, ?, ?)", values)
 
 
 def salvage(damaged: Path, db: sqlite3.Connection) -> Counter[str]:

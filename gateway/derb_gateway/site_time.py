@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator
 
+_YEARS = range(2000, 2200)
 DEFAULT_TIMEZONE = "Africa/Casablanca"  # its offset moves at Ramadan: never a number here
 
 
@@ -23,7 +24,12 @@ def parse_moment(value: object) -> datetime | time:
     """Return a moment or a time of day; ValueError that shows how one is written."""
     if isinstance(value, str):
         value = _from_text(value)
-    if isinstance(value, datetime | time):
+    if isinstance(value, time):
+        return value.replace(microsecond=0)
+    if isinstance(value, date) and value.year not in _YEARS:
+        msg = f"is in a year that cannot be meant: {_YEARS[0]} to {_YEARS[-1]}"
+        raise ValueError(msg)
+    if isinstance(value, datetime):
         return value.replace(microsecond=0)
     if isinstance(value, date):
         return datetime(value.year, value.month, value.day)  # noqa: DTZ001 - local time is meant

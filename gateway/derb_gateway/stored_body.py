@@ -2,7 +2,7 @@
 
 import json
 
-from derb_gateway.readings import KIND_NAMES, LEVEL, LEVEL_STATUSES, PARKING, PARKING_STATES
+from derb_gateway.readings import KIND_NAMES, LEVEL, LEVEL_STATUSES, PARKING, PARKING_STATES, PLACE
 
 _STATUSES = {"ok", *LEVEL_STATUSES.values()}
 
@@ -17,4 +17,6 @@ def plausible(kind: int, body: str) -> bool:
         return False
     if kind == PARKING:
         return fields.get("state") in PARKING_STATES
+    if kind == PLACE:
+        return isinstance(fields.get("state"), str)
     return kind != LEVEL or fields.get("status") in _STATUSES

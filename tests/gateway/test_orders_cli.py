@@ -48,6 +48,7 @@ def test_an_update_takes_the_release_in_and_is_queued(tmp_path: Path) -> None:
     assert (tmp_path / "releases" / "203.derb").exists()
     (shown,) = derb(tmp_path, "config", "show", NODE)["commands"]
     assert (shown["command"], shown["argument"]) == ("update", 203)
+    assert "has another update to deal with" in misuse(tmp_path, "update", NODE, str(tmp_path / "new.derb"))
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Wrong registries: each is told by file and line, with the key or table and what to do."""
 
+import random
 from pathlib import Path
 
 import pytest
@@ -156,6 +157,12 @@ WRONG = [
         "write 2026-12-01T08:00:00",
     ),
     (
+        "a year that cannot be",
+        ("2026-12-01T08", "0001-12-01T08"),
+        ":27: closed[0].from: is in a year",
+        "2000 to 2199",
+    ),
+    (
         "half a replacement",
         ('bay = "b1"\n[[node]]', f"{REPLACED}\n[[node]]"),
         ":17: node[0]: replaced_by",
@@ -222,3 +229,19 @@ def test_a_file_that_is_no_text_is_no_crash(tmp_path: Path, raw: bytes, told: st
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"registry\.toml: cannot be read: No such file"):
         load_registry(tmp_path / "registry.toml")
+
+
+CUTS = 60
+
+
+def test_whatever_is_cut_out_of_a_file_is_told_by_file_and_never_a_crash(tmp_path: Path) -> None:
+    chance = random.Random(20_261_128)
+    told: list[list[str]] = []
+    for _ in range(CUTS):
+        begin = chance.randrange(len(GOOD))
+        try:
+            load(tmp_path, GOOD[:begin] + GOOD[begin + chance.randrange(1, 60) :])
+        except ConfigError as error:
+            told.append(error.problems)
+    assert len(told) > CUTS / 2
+    assert all(line.startswith(f"{tmp_path}/registry.toml:") for problems in told for line in problems)

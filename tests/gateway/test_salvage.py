@@ -12,6 +12,7 @@ from derb_gateway import schema
 from derb_gateway.alarms import standing
 from derb_gateway.errors import StoreLocked
 from derb_gateway.quarantine import Quarantine, Refusal
+from derb_gateway.readings import PLACE
 from derb_gateway.store import KnownChange, NewReading, Store
 from gateway.kit import NODE, NOW_MS, OTHER
 
@@ -151,6 +152,27 @@ def test_all_that_is_kept_comes_over(original: Original, tmp_path: Path) -> None
     assert store.counters()["frames"] == READINGS // 2 - 50 + 50
     assert store.db.execute("SELECT topic, raw FROM quarantine").fetchall() == [("d/x/u", b"raw")]
     store.close()
+
+
+def test_what_was_said_of_a_place_comes_over(tmp_path: Path) -> None:
+    path = tmp_path / "derb.sqlite3"
+    store = Store(path)
+    body = '{"bay":"b1","zone":"maarif","state":"closed","why":null}'
+    place = NewReading("bay:b1", 1, NOW_MS // 1000, PLACE, body, NOW_MS, 0, False, NOW_MS, True)
+    store.insert([place])
+    told = ("bay:b1", "closed", NOW_MS, NOW_MS // 1000)
+    store.db.execute("INSERT INTO place_report VALUES (?, ?, ?, ?)", told)
+    store.save_moment("places_until", NOW_MS)
+    store.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    store.close()
+    with path.open("r+b") as file:
+        file.write(b"no database")
+    again = Store(path)
+    assert again.values("bay:b1", 1, 0, NOW_MS) == {NOW_MS // 1000: (PLACE, body)}
+    assert again.db.execute("SELECT * FROM place_report").fetchall() == [told]
+    assert again.moment("places_until") == NOW_MS
+    assert again.known("bay:b1", 1).intervals() == []
+    again.close()
 
 
 def test_a_salvage_that_was_cut_off_is_done_again(
