@@ -9,6 +9,7 @@ import typer
 
 from derb_gateway.clock import Clock
 from derb_gateway.config import load_config
+from derb_gateway.enrolment_cli import enrol, new_secret
 from derb_gateway.exits import exits
 from derb_gateway.registry import load_registry_file
 from derb_gateway.registry_csv import to_csv
@@ -26,6 +27,8 @@ for name, command in (
     ("waiting", waiting),
     ("accept", accept),
     ("add", add),
+    ("enrol", enrol),
+    ("new-secret", new_secret),
     ("import", import_),
     ("close", close),
     ("open", open_),

@@ -44,6 +44,9 @@ SUBCOMMANDS = {
         "derb_tools.flash.command:flash_command", "tools", "Flash a blank board, and test it."
     ),
     "doctor": Subcommand("derb_tools.doctor:doctor", "tools", "Look at this laptop, and say what it lacks."),
+    "provision": Subcommand(
+        "derb_tools.provision:provision", "tools", "Give a node its key and place, and register it."
+    ),
     "label": Subcommand("derb_tools.label:label", "tools", "A node's label: PNG, PDF, or ZPL for a printer."),
     "calibrate": Subcommand(
         "derb_tools.calibrate:calibrate", "tools", "Guided: an empty bay or container, learnt and written."
