@@ -2,8 +2,12 @@
 
 `--every-suite`, which `make test` says, makes it an error when one of the suites ran no test, or skipped one:
 a suite that silently ran nothing looks exactly like one that passed.
+
+With `-n 2 --dist loadgroup` the end-to-end tests, which start programs of their own and wait for them, run one after the other
+in one process, and all others beside them in the second.
 """
 
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -21,11 +25,21 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(SuiteGuard(config), "derb-suite-guard")
 
 
-def suite_of(path: Path, name: str) -> str:
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    side_by_side = config.getoption("dist", "no") == "loadgroup"
+    suites = {item: suite_of(config.rootpath, item.nodeid) for item in items}
+    items.sort(key=lambda item: (side_by_side and suites[item] != "e2e", SUITES.index(suites[item])))
+    for item in items if side_by_side else []:
+        item.add_marker(pytest.mark.xdist_group("e2e" if suites[item] == "e2e" else item.path.name))
+
+
+def suite_of(root: Path, nodeid: str) -> str:
     """The suite that a test belongs to, from its file and its name."""
-    folder = path.relative_to(TESTS).parts[0]
+    file, _, name = nodeid.partition("::")
+    folder = (root / file).relative_to(TESTS).parts[0]
     if folder == "firmware":
-        return f"firmware-{name.rpartition('[')[2].rstrip(']')}"
+        return "firmware-" + "".join(re.findall(r"\[(\w+)\]", name))
     return folder if folder in SUITES else "house"
 
 
@@ -33,20 +47,14 @@ class SuiteGuard:
     """Counts what each suite ran, says so at the end, and turns a silent nothing into a failure."""
 
     def __init__(self, config: pytest.Config) -> None:
-        self.every_suite = bool(config.getoption("--every-suite"))
+        self.root = config.rootpath
+        # A process that runs a share of the tests knows nothing of the whole.
+        self.every_suite = bool(config.getoption("--every-suite")) and not hasattr(config, "workerinput")
         self.counts = {suite: Counter[str]() for suite in SUITES}
-        self.suite_of_test: dict[str, str] = {}
-
-    @pytest.hookimpl(trylast=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        for item in items:
-            self.suite_of_test[item.nodeid] = suite_of(item.path, item.name)
-        items.sort(key=lambda item: SUITES.index(self.suite_of_test[item.nodeid]))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        ended = report.when == "call" or report.outcome != "passed"
-        if ended and report.nodeid in self.suite_of_test:
-            self.counts[self.suite_of_test[report.nodeid]][report.outcome] += 1
+        if report.when == "call" or report.outcome != "passed":
+            self.counts[suite_of(self.root, report.nodeid)][report.outcome] += 1
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:

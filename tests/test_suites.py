@@ -73,6 +73,17 @@ def test_a_suite_that_ran_nothing_fails_the_whole_run(copy: Path, folder: str) -
     assert "ran no test" in finished.stdout
 
 
+def test_a_suite_that_ran_nothing_fails_two_processes_as_well(copy: Path) -> None:
+    beside = ("-p", "xdist.plugin", "-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder")
+    finished = run_pytest(copy, "--every-suite", *beside)
+    assert finished.returncode == 0, finished.stdout
+    assert f"{'firmware-wasm32':18}1 passed, 0 failed, 0 skipped" in finished.stdout
+    (copy / "e2e" / "test_one.py").unlink()
+    finished = run_pytest(copy, "--every-suite", *beside)
+    assert finished.returncode == 1
+    assert "e2e ran no test" in finished.stdout
+
+
 def test_a_part_of_the_tests_may_be_run_alone(copy: Path) -> None:
     assert run_pytest(copy / "tools").returncode == 0
 

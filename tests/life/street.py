@@ -20,23 +20,17 @@ class Bay:
 
     def __init__(self, days, changes, passers, seed):
         random.seed(seed)
-        self._moves = []  # (from second, seconds, what it is before, what after, whose field)
+        self._moves = []  # (from second, seconds, what it is before, what after)
         occupied = 0
-        car = CAR
         slot_s = OPEN_S // changes
         for day in range(days):
             for i in range(changes):
                 at = day * DAY_S + OPENS_S + i * slot_s
-                if not occupied:
-                    # No two cars stand alike.
-                    car = [value + random.randint(-6000, 6000) for value in CAR]
-                self._moves.append(
-                    (at + random.randint(0, slot_s // 2), MANOEUVRE_S, occupied, 1 - occupied, car)
-                )
+                self._moves.append((at + random.randint(0, slot_s // 2), MANOEUVRE_S, occupied, 1 - occupied))
                 occupied = 1 - occupied
                 if i < passers:
                     at += slot_s * 3 // 4 + random.randint(0, slot_s // 8)
-                    self._moves.append((at, PASSES_S, occupied, occupied, car))
+                    self._moves.append((at, PASSES_S, occupied, occupied))
         self._at = 0
         self.truth = []  # seconds at which a car began to park or to leave
         self.samples = 0
@@ -47,7 +41,7 @@ class Bay:
         moves = self._moves
         while self._at + 1 < len(moves) and moves[self._at + 1][0] <= now_s:
             self._at += 1
-        begin, length, before, after, car = moves[self._at]
+        begin, length, before, after = moves[self._at]
         into = now_s - begin
         if into < 0:
             share, near = 0, 0
@@ -57,7 +51,7 @@ class Bay:
             share = (before * (length - into) + after * into) * MANOEUVRE_S // length
             near = min(into, length - into)
         return [
-            EARTH[i] + car[i] * share // MANOEUVRE_S + PASSING[i] * near + random.randint(-NOISE_NT, NOISE_NT)
+            EARTH[i] + CAR[i] * share // MANOEUVRE_S + PASSING[i] * near + random.randint(-NOISE_NT, NOISE_NT)
             for i in range(3)
         ]
 
