@@ -164,7 +164,8 @@ class Episodes:
                 anchor[1] += y
                 anchor[2] += z
                 self.anchor_n += 1
-        if self.anchor_n >= 2 and self.anchor_ms >= self._place.settle_ms:
+        # What still goes on in the same direction is farthest off at last.
+        if off <= band >> 1 and self.anchor_n >= 2 and self.anchor_ms >= self._place.settle_ms:
             self._settle()
             return ENDED
         return MOVING

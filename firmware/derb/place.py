@@ -31,6 +31,7 @@ _RARE_STRAIGHT = const(220)
 _HOUR_MS = const(3600000)
 _OWN_PACE = const(3)
 _ONE = const(256)
+_ONE_OWN = const(64)
 _MOST_PACE = const(16000)
 # How iron that rolls over the chip moves the field: about, and not in one go.
 _MANNER = (-104, 4, 54, 100)
@@ -65,6 +66,7 @@ class Place:
     """Log densities (1/64 nats) of the episode last looked at: `ln_else`, made elsewhere; `ln_own`, by a vehicle of this bay.
 
     `ln_peak`: how its peak suits what happens elsewhere; `over`: how little it suits a bay in which something stands;
+    `unlike`: what it costs to take it for something that was seen before; `sized`: its step in units of the place's unrest;
     `settle_ms`: how long to wait for a field at rest.
     """
 
@@ -105,8 +107,6 @@ class Place:
         straight = self._judge_manner(episode, dull)
         bent_little = episode.bend - 2 * noise < self.peak >> 4
         rare_own = ln64(64 + self._pace * 64 // (_OWN_PACE << 8)) - 266
-        if sized > _STEP_NT:
-            self._pace = min(self._pace + _ONE, _MOST_PACE)
         self._doubt += rare_own
         peak = max(1, episode.sized_peak - noise)
         off = max(0, ln64(peak) - max(self._peak, ln64(sized) + 12))
@@ -163,9 +163,18 @@ class Place:
     def ln_leaves(self, x, y, z, stood_nt):
         """Return the density if what stood with so much left, and the field is now (x, y, z) off the empty one."""
         off = self.unrest.size(x, y, z)
-        likely = ln_match(off, self.blur + 50 + stood_nt // 80) + self.unrest.ln_det - self._doubt
-        return likely + max(
-            ln_own_peak(stood_nt, self.peak, self._seen), ln_weak_peak(stood_nt, self.peak, self._seen) - 64
+        # How it moves was weighed already when it came.
+        likely = ln_match(off, self.blur + 50 + stood_nt // 80) + self.unrest.ln_det - (self._doubt >> 1)
+        return likely + self._ln_peak_of(stood_nt)
+
+    def ln_like_before(self, ln_alike):
+        """Return the density of a vehicle that comes as one before it did; `ln_alike`: that of such a step."""
+        return ln_alike + self._ln_peak_of(self.step)
+
+    def _ln_peak_of(self, stands_nt):
+        # How well the peak suits a vehicle that is known to stand with such a field.
+        return max(
+            ln_own_peak(stands_nt, self.peak, self._seen), ln_weak_peak(stands_nt, self.peak, self._seen) - 64
         )
 
     def ln_changes(self, stood_nt, stands_nt, soon):
@@ -182,6 +191,8 @@ class Place:
         moves = episode.moves
         if episode.unseen_ms >= _GAP_MS and episode.moves < 2:
             return
+        if self.sized > _STEP_NT:
+            self._pace = min(self._pace + (_ONE if elsewhere else _ONE_OWN), _MOST_PACE)
         if not elsewhere:
             if self.step > 3000 and moves >= 2 and episode.bend > self.peak >> 2:
                 self._bent = True

@@ -35,6 +35,7 @@ class Steps:
         self._next = 0
         self._age_ms = 0
         self._single = [NEVER] * _COUNT
+        self._alike = [NEVER] * _COUNT
         self._parts = [NEVER] * _PARTS
         self._part_bits = [0] * _PARTS
 
@@ -51,11 +52,13 @@ class Steps:
         """
         last = (self._next - 1) % _COUNT
         for k in range(_COUNT):
-            self._single[k] = NEVER
+            self._single[k] = self._alike[k] = NEVER
             if self._used >> k & 1:
+                undone, again = self._suits(step, k, blur_nt)
+                self._alike[k] = max(undone, again) - _AGAIN
                 soon = k == last and self._age_ms < _SOON_MS
-                undone = _UNDONE_SOON if soon else _UNDONE + unlike
-                self._single[k] = self._suits(step, k, blur_nt, undone, _AGAIN + unlike) + ln_peak
+                undone -= _UNDONE_SOON if soon else _UNDONE + unlike
+                self._single[k] = max(undone, again - _AGAIN - unlike) + ln_peak
         x = y = z = bits = 0
         for j in range(_PARTS):
             self._parts[j] = NEVER
@@ -74,13 +77,14 @@ class Steps:
             else:
                 bits = 0
 
-    def _suits(self, step, k, blur_nt, undone, again):
+    def _suits(self, step, k, blur_nt):
+        # Returns the densities of step k undone, and done again.
         a, b, c = self._at[3 * k : 3 * k + 3]
         x, y, z = step
         sigma = blur_nt + 50 + length(a, b, c) // 40
-        return max(
-            ln_spread(length(x + a, y + b, z + c), sigma) - undone,
-            ln_spread(length(x - a, y - b, z - c), sigma) - again,
+        return (
+            ln_spread(length(x + a, y + b, z + c), sigma),
+            ln_spread(length(x - a, y - b, z - c), sigma),
         )
 
     def ln_known(self, others):
@@ -93,6 +97,14 @@ class Steps:
             bits = self._part_bits[j]
             if others & bits == bits:
                 best = max(best, self._parts[j])
+        return best
+
+    def ln_alike(self, others):
+        """Return the density of a vehicle like one before: the step is one of this bay's own, done again."""
+        best = NEVER
+        for k in range(_COUNT):
+            if not others >> k & 1:
+                best = max(best, self._alike[k])
         return best
 
     def keep(self, step):

@@ -115,7 +115,8 @@ class Suppositions:
         w = self._weight[i]
         readings.append((w + likely, kind, x, y, z, ours | mark, False, False))
         if kind == FREE:
-            readings.append((w + place.ln_own, OCCUPIED, -step[0], -step[1], -step[2], ours, True, True))
+            own = max(place.ln_own, place.ln_like_before(self.steps.ln_alike(self._others[i])))
+            readings.append((w + own, OCCUPIED, -step[0], -step[1], -step[2], ours, True, True))
         elif kind == LOST:
             readings.append((w + place.ln_own, FREE, 0, 0, 0, ours, False, True))
         else:
@@ -137,8 +138,10 @@ class Suppositions:
                 break
         self._n = 0
         for reading in readings:
-            if not self._join(reading, top) and self._n < _MOST:
-                self._put(self._n, reading, max(_FLOOR, reading[0] - top))
+            if reading[0] - top < _FLOOR or self._n == _MOST:
+                break
+            if not self._join(reading, top):
+                self._put(self._n, reading, reading[0] - top)
                 self._n += 1
         # Whatever was thought, it may all have been wrong.
         for kind in (FREE, LOST):

@@ -64,6 +64,18 @@ def test_a_step_is_known_when_it_undoes_or_repeats_what_something_else_did():
     assert steps.ln_known(bit) < ln_spread(9000, 8000) - 416
 
 
+def test_a_step_of_this_bays_own_may_come_again_but_not_one_of_somebody_else():
+    steps = Steps()
+    bit = steps.next_bit
+    steps.keep((3000, -2000, 500))
+    for step in ((-3000, 2000, -500), (3000, -2000, 500)):
+        steps.look_at(step, 200, 0, 0)
+        assert steps.ln_alike(0) > ln_spread(3600, 2600)
+        assert steps.ln_alike(bit) < -10000
+    steps.look_at((0, 9000, 0), 200, 0, 0)
+    assert steps.ln_alike(0) < ln_spread(9000, 8000)
+
+
 def test_what_came_in_two_parts_goes_in_one():
     steps = Steps()
     first = steps.next_bit
