@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -12,6 +13,7 @@ from rich.console import Console
 from derb_gateway import alarms
 from derb_gateway.app import Server
 from derb_gateway.backup_cli import backup, restore
+from derb_gateway.campaign_book import campaign_json
 from derb_gateway.campaign_cli import campaign_app
 from derb_gateway.check import check as run_checks
 from derb_gateway.clock import Clock, SimulatedClock
@@ -90,7 +92,7 @@ def status(config: ConfigOption, as_json: JsonOption = False) -> None:
     try:
         sinks = [sink.name for sink in settings.sink]
         known = read_status(settings.store.path, sinks)
-        told = {**known, "orders": _orders(settings.store.path)}
+        told = {**known, **_orders(settings.store.path)}
     except GatewayError as error:
         _fail(error, FAILED)
     if as_json or not sys.stdout.isatty():
@@ -152,12 +154,13 @@ async def _serve(config: Config, clock: Clock, path: Path) -> None:
 def _orders(store: Path) -> dict[str, Any]:
     path = orders_path(store)
     if not path.exists():
-        return {}
-    book = OrderBook(path)
-    try:
-        return orders_json(book, Clock().wall_ms())
-    finally:
-        book.close()
+        return {"orders": {}, "campaign": None}
+    with closing(OrderBook(path)) as book:
+        campaign = campaign_json(book)
+        return {
+            "orders": orders_json(book, Clock().wall_ms()),
+            "campaign": campaign and {key: value for key, value in campaign.items() if key != "nodes"},
+        }
 
 
 def _configured(path: Path) -> Config:

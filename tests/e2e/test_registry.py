@@ -4,16 +4,18 @@ import json
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from derb_gateway.cli import app
+from derb_gateway.config import load_config
 from typer.testing import CliRunner
 
 from tests.e2e.wire_fleet import WireFleet
 from tests.gateway.daemon import ARCHIVE, Daemon
-from tests.gateway.kit import KEY, NODE, OTHER, OTHER_KEY, Mosquitto, mosquitto, wait_until
+from tests.gateway.kit import KEY, NODE, OTHER, OTHER_KEY, Mosquitto, free_port, mosquitto, wait_until
 from tests.gateway.test_releases import release
 
 NEW, NEW_KEY = "7cdfa1000002", bytes(range(64, 96))
@@ -47,21 +49,37 @@ def broker(tmp_path: Path) -> Iterator[Mosquitto]:
         yield running
 
 
+@contextmanager
+def running(site: Site) -> Iterator[Site]:
+    """It does not outlive its test."""
+    try:
+        yield site
+    finally:
+        if site.process is not None:
+            site.process.kill()
+            site.process.wait()
+
+
 @pytest.fixture
 def site(tmp_path: Path, broker: Mosquitto) -> Iterator[Site]:
-    site = Site(tmp_path, broker.port, ARCHIVE)
-    yield site
-    if site.process is not None:
-        site.process.kill()
-        site.process.wait()
+    with running(Site(tmp_path, broker.port, ARCHIVE)) as site:
+        yield site
+
+
+@pytest.fixture
+def managed(tmp_path: Path) -> Iterator[Site]:
+    """With a broker of its own."""
+    with running(Site(tmp_path, free_port(), ARCHIVE, "manage = true\n")) as site:
+        yield site
 
 
 def test_a_stranger_is_let_in_a_bay_is_closed_and_a_node_replaced_while_the_gateway_runs(
-    site: Site, broker: Mosquitto
+    managed: Site,
 ) -> None:
+    site, rights = managed, managed.folder / "broker" / "nodes.acl"
     site.start()
     wait_until(lambda: site.logged("connected") > 0)
-    fleet = WireFleet(broker.port, {NODE: KEY, NEW: NEW_KEY})
+    fleet = WireFleet(load_config(site.config).broker.port, {NODE: KEY, NEW: NEW_KEY})
     old, new = fleet.nodes[NODE], fleet.nodes[NEW]
     try:
         old.parks("free")
@@ -78,7 +96,10 @@ def test_a_stranger_is_let_in_a_bay_is_closed_and_a_node_replaced_while_the_gate
         wait_until(lambda: site.states()[3:] == ["occupied"])
 
         site.cli("registry", "replace", NODE, NEW, "--grace", "1s")
+        assert f"user {NODE}\n" in rights.read_text()
         wait_until(lambda: site.logged("keys revoked") == 1)
+        assert f"user {NODE}\n" not in rights.read_text()
+        assert f"user {NEW}\n" in rights.read_text()
         new.parks("free")
         wait_until(lambda: site.states()[4:] == ["free"])
         old.parks("occupied")

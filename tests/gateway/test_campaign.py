@@ -18,6 +18,7 @@ from derb_gateway.orders_rows import Report
 from derb_gateway.readings import Answer, Health
 from derb_gateway.registry import parse_registry
 from derb_gateway.releases import Release
+from derb_gateway.store import Store
 from gateway.kit import NODE, OTHER, StillClock
 from gateway.test_cli import write
 from gateway.test_registry import NODES as NODES_TOML
@@ -259,6 +260,9 @@ def test_from_the_command_line(tmp_path: Path) -> None:
     assert (told["state"], told["version"], told["waves"]) == ("running", "0.2.3", [1, 2])
     assert told["nodes"].keys() == {NODE, OTHER}
     assert "wave 1 of 2: 2 waiting" in derb("status")
+    Store(tmp_path / "derb.sqlite3").close()
+    status = json.loads(runner.invoke(app, ["status", "--json", "--config", config]).stdout)
+    assert (status["campaign"]["state"], status["campaign"]["counts"]["waiting"]) == ("running", 2)
     assert "paused" in derb("pause")
     assert json.loads(derb("status", "--json"))["state"] == "paused"
     assert "aborted" in derb("abort")

@@ -95,6 +95,22 @@ async def test_each_reading_is_a_message_under_its_own_subject(server: NatsServe
         assert (await stream.get_msg("DERB", 1)).subject == f"derb.casa_maarif.parking.{NODE}"
 
 
+async def test_a_place_speaks_under_a_subject_whatever_its_name(server: NatsServer, sink: NatsSink) -> None:
+    place = {
+        **batch(0, 1).readings[0],
+        "kind": "place",
+        "node": "bay:Rue d'Alger 3.b",
+        "key": "bay:Rue d'Alger 3.b:1:7",
+    }
+    await sink.deliver(Batch(1, 1, [place]), None)
+    await sink.deliver(Batch(1, 1, [place]), None)
+    (message,) = await server.messages()
+    assert message["node"] == "bay:Rue d'Alger 3.b"
+    async with server.stream() as stream:
+        subject = (await stream.get_msg("DERB", 1)).subject
+    assert subject == "derb.casa_maarif.place.bay%3ARue%20d%27Alger%203%2Eb"
+
+
 async def test_a_repeat_is_dropped_by_the_server(server: NatsServer, sink: NatsSink) -> None:
     await sink.deliver(batch(0, 20), None)
     await sink.deliver(batch(10, 20), None)
