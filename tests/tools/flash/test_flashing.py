@@ -15,6 +15,7 @@ from derb_tools.flash.steps import Steps
 from derb_tools.flash.writing import LineLost
 
 from tests.tools.flash.images import micropython_for
+from tests.tools.flash.test_writing import FakeChip, image
 
 
 def test_a_pulled_cable_is_told_and_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,7 +24,7 @@ def test_a_pulled_cable_is_told_and_waited_for(monkeypatch: pytest.MonkeyPatch) 
     told: list[str] = []
 
     @contextlib.contextmanager
-    def there(port: str, _mode: str) -> Iterator[str]:
+    def there(port: str, _mode: str, _baud: int) -> Iterator[str]:
         yield port
 
     monkeypatch.setattr(flashing, "is_there", lambda _: next(seen))
@@ -33,6 +34,24 @@ def test_a_pulled_cable_is_told_and_waited_for(monkeypatch: pytest.MonkeyPatch) 
         assert chip == "/dev/ttyUSB0"
     assert told == ["the cable is out: plug the board in again, it goes on where it stopped"]
     assert len(rests) == 2
+
+
+def test_a_line_that_fails_is_tried_slower(monkeypatch: pytest.MonkeyPatch) -> None:
+    chip = FakeChip()
+    asked: list[int] = []
+
+    @contextlib.contextmanager
+    def poor_cable(_port: str, _mode: str, baud: int) -> Iterator[FakeChip]:
+        asked.append(baud)
+        if baud > 115_200:
+            raise LineLost("garbled")
+        yield chip
+
+    monkeypatch.setattr(flashing, "is_there", lambda _: True)
+    monkeypatch.setattr(flashing, "connected", poor_cable)
+    flashing._written(image(), "/dev/ttyUSB0", "default-reset", lambda _: None, lambda _: None)
+    assert chip.holds(image())
+    assert asked == [460_800, 460_800, 230_400, 115_200]
 
 
 def test_a_ctrl_c_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:

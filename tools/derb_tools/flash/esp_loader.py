@@ -21,6 +21,7 @@ from derb_tools.usb_port import explained, is_there
 ResetMode = Literal["default-reset", "usb-reset", "no-reset"]
 
 BAUD = 460_800
+BAUDS = (BAUD, BAUD, 230_400, 115_200)  # of one connection after the other, where the line fails
 _OURS_TO_MEND = (errno.EACCES, errno.EPERM, errno.EBUSY, errno.EAGAIN)
 _ROM_BAUD = 115_200
 _SYNC_TRIES = 4
@@ -45,10 +46,15 @@ class EspChip:
         self._esp = esp
 
     def found(self) -> Found:
+        """Who it is. NoBoard when its flash chip is a stranger."""
         with _line():
-            size = flash_size_bytes(cmds.detect_flash_size(self._esp) or "")
+            size = cmds.detect_flash_size(self._esp)
             mac = bytes(self._esp.read_mac("BASE_MAC"))
-            return Found(self._esp.CHIP_NAME.lower().replace("-", ""), mac.hex(), size or 0)
+        if size is None:
+            raise NoBoard(
+                "the board does not say how large its flash is: its flash chip is broken or unknown"
+            )
+        return Found(self._esp.CHIP_NAME.lower().replace("-", ""), mac.hex(), flash_size_bytes(size) or 0)
 
     def md5(self, offset: int, size: int) -> str:
         with _line():

@@ -1,6 +1,7 @@
 """From a port to a board that runs: find out who it is, build its image, write it, start it."""
 
 import contextlib
+import itertools
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from derb_tools.errors import AskedWrong, ImageRefused, NoBoard, NotWhole
 from derb_tools.firmware_files import firmware_dir
 from derb_tools.flash.board_image import BoardImage, build, check_flash_size
 from derb_tools.flash.choice import check_chip, guessed_board, usb_of
-from derb_tools.flash.esp_loader import Found, ResetMode, connected
+from derb_tools.flash.esp_loader import BAUD, BAUDS, Found, ResetMode, connected
 from derb_tools.flash.image_store import ImageStore
 from derb_tools.flash.micropython_image import MicroPythonImage, read_micropython
 from derb_tools.flash.node_entries import identity, node_entries, relay_entries
@@ -85,8 +86,9 @@ def flash(port: str, wish: Wish, store: ImageStore, steps: Steps, tell: Tell) ->
 
 
 def _written(image: BoardImage, port: str, mode: ResetMode, tell: Tell, advance: Advance) -> Written:
+    bauds = itertools.chain(BAUDS, itertools.repeat(BAUDS[-1]))
     try:
-        return write_image(image, lambda: patiently(port, mode, tell), advance)
+        return write_image(image, lambda: patiently(port, mode, tell, next(bauds)), advance)
     except KeyboardInterrupt:
         tell("stopped: the board is not whole and does not start; the same command goes on where it stopped")
         raise
@@ -139,14 +141,14 @@ def _who(port: str, mode: ResetMode) -> Found:
 
 
 @contextlib.contextmanager
-def patiently(port: str, mode: ResetMode, tell: Tell) -> Iterator[Chip]:
+def patiently(port: str, mode: ResetMode, tell: Tell, baud: int = BAUD) -> Iterator[Chip]:
     """The board, waiting for it to be plugged in again."""
     if not is_there(port):
         tell("the cable is out: plug the board in again, it goes on where it stopped")
     until_s = time.monotonic() + _REPLUG_S
     while not is_there(port) and time.monotonic() < until_s:
         time.sleep(_LOOK_S)
-    with connected(port, mode) as chip:
+    with connected(port, mode, baud) as chip:
         yield chip
 
 
