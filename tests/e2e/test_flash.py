@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -67,10 +68,14 @@ def in_simulator(board: SimBoard, described: Board, flash: bytes) -> SimBoard:
 class OneCommand:
     """`derb flash` at a port where a loader is until the board was started, and then the board itself."""
 
-    def __init__(self, *arguments: str | Path) -> None:
+    def __init__(self, cache: Path, *arguments: str | Path) -> None:
+        (cache / "images").mkdir(parents=True)
+        (cache / "images" / image_file().name).symlink_to(image_file())
         command = [sys.executable, "-m", "derb_tools.cli", "flash", *map(str, arguments)]
         pipe = subprocess.PIPE
-        self.process = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True)
+        self.process = subprocess.Popen(
+            command, stdout=pipe, stderr=pipe, text=True, env={**os.environ, "DERB_CACHE": str(cache)}
+        )
         self.said: list[str] = []
 
     def __enter__(self) -> "OneCommand":
@@ -113,8 +118,8 @@ async def test_one_command_makes_a_blank_board_a_node_that_passes(tmp_path: Path
             make_board(tmp_path / "desk", node, rig.ports, speed=SPEED), described, image.whole
         )
         with loader_at(port, "esp32", tmp_path) as take_away:
-            files = ("--registry", registry, "--settings", street, "--image", image_file(), "--port", port)
-            with OneCommand(NAME, *files) as command:
+            files = ("--registry", registry, "--settings", street, "--port", port)
+            with OneCommand(tmp_path / "cache", NAME, *files) as command:
                 await asyncio.to_thread(command.until, "start")
                 take_away()
                 with at_desk(board, tmp_path) as desk:
