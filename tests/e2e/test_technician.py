@@ -2,13 +2,16 @@
 
 import asyncio
 import json
+import re
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
 from derb_tools.board import SimBoard
 from derb_tools.demo.plan import make_board
+from derb_tools.thirdparty import umqtt_dir
 from tools.desk import SPEED, at_desk
 
 from tests.e2e.rig import Rig, planned
@@ -65,3 +68,44 @@ async def test_what_a_dead_node_held_reaches_the_platform_once_even_if_it_comes_
         over_broker, in_files = rig.balances()
     assert over_broker.sound, over_broker
     assert in_files.sound, in_files
+
+
+BAY = """
+[[bay]]
+id = "maarif-001"
+zone = "maarif"
+lat = 33.5866
+lon = -7.6324
+"""
+FIRST_MINUTES = (
+    "derb provision --place maarif --gateway here --config gateway.toml --label label.png",
+    "derb selftest",
+)
+
+
+async def test_a_flashed_node_is_provisioned_labelled_and_passes_as_the_readme_shows(tmp_path: Path) -> None:
+    other, new = planned(tmp_path, 1, "parking"), planned(tmp_path, 2, "parking", log=0, awake_ms=8000)
+    rig = Rig(tmp_path, [other], known_only=1)
+    with (tmp_path / "registry.toml").open("a") as registry:
+        registry.write(BAY)
+    async with rig:
+        board = make_board(tmp_path / "desk", new, rig.ports, speed=SPEED)
+        board.key = b""
+        board.factory([umqtt_dir()])
+        begun_s, recording = time.monotonic(), ""
+        with at_desk(board, tmp_path) as desk:
+            for command in FIRST_MINUTES:
+                done = await asyncio.to_thread(desk.derb, *command.split()[1:], folder=tmp_path)
+                assert done.returncode == 0, done
+                recording += f"$ {command}\n{done.stderr}{done.stdout}"
+    keys = sum(len(command) + 1 for command in FIRST_MINUTES)
+    print(recording, f"{keys} keystrokes, {time.monotonic() - begun_s:.0f} s", sep="\n")
+    assert (tmp_path / "label.png").exists()
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    assert _without_figures(recording) in _without_figures(re.sub(r"^    ", "", readme, flags=re.MULTILINE))
+    assert f"{keys} keystrokes" in readme
+
+
+def _without_figures(text: str) -> str:
+    """Measured numbers differ from run to run; what is said, and in which order, does not."""
+    return re.sub(r"[-+]?\d+(?:\.\d+)?", "#", text)

@@ -71,11 +71,13 @@ class Desk:
         prompt._port.close()
 
     @contextmanager
-    def running(self, *arguments: str | Path) -> Iterator[subprocess.Popen[str]]:
+    def running(self, *arguments: str | Path, folder: Path | None = None) -> Iterator[subprocess.Popen[str]]:
         """A derb command at this port, while the technician does what it says; it is over when this is."""
         command = [sys.executable, "-m", "derb_tools.cli", *map(str, arguments), "--port", self.port]
         pipe = subprocess.PIPE
-        with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
+        with subprocess.Popen(
+            command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, cwd=folder
+        ) as process:
             listener = threading.Thread(target=self._listen, args=(process,))
             listener.start()
             try:
@@ -84,10 +86,12 @@ class Desk:
                 process.kill()
                 listener.join()
 
-    def derb(self, *arguments: str | Path, typed: str = "") -> subprocess.CompletedProcess[str]:
+    def derb(
+        self, *arguments: str | Path, typed: str = "", folder: Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """Run a derb command to its end."""
         self.said = ""
-        with self.running(*arguments) as process:
+        with self.running(*arguments, folder=folder) as process:
             assert process.stdin
             assert process.stdout
             process.stdin.write(typed)
