@@ -15,7 +15,6 @@ from derb_gateway.app import Server
 from derb_gateway.backup_cli import backup, restore
 from derb_gateway.campaign_book import campaign_json
 from derb_gateway.campaign_cli import campaign_app
-from derb_gateway.check import check as run_checks
 from derb_gateway.clock import Clock, SimulatedClock
 from derb_gateway.config import Config, load_config
 from derb_gateway.errors import ConfigError, GatewayError
@@ -133,6 +132,8 @@ def check(config: ConfigOption, as_json: JsonOption = False) -> None:
 
     Exit code 1: something is bad. With --json one list of {verdict, what, detail}.
     """
+    from derb_gateway.check import check as run_checks  # no gateway needs its HTTP client to start
+
     settings = _configured(config)
     findings = asyncio.run(run_checks(settings, Clock(), config))
     if as_json:

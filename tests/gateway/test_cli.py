@@ -112,3 +112,11 @@ def test_a_terminal_gets_tables_and_a_script_json(tmp_path: Path) -> None:
     assert b"1 readings taken" in shown
     asked = runner.invoke(app, ["status", "--json", "--config", config]).stdout
     assert json.loads(asked) == json.loads(runner.invoke(app, ["status", "--config", config]).stdout)
+
+
+def test_a_gateway_that_opens_no_door_starts_without_what_a_door_needs() -> None:
+    """Each start after a loss of power costs its imports, in time and in memory."""
+    heavy = ("httpx", "starlette", "uvicorn", "prometheus_client", "nats")
+    code = f"import sys, derb_gateway.cli; print([name for name in {heavy} if name in sys.modules])"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert shown == "[]\n"
