@@ -9,7 +9,9 @@ from collections.abc import Callable
 
 from derb_gateway.sinks.base import Lane
 
-_GROWTH = 1.05
+_GROWTH = 1.05  # with each batch that is taken well
+_GROWTH_A_S = 1.15  # or with each second of these, if batches are rare: a slow pace must not be for ever
+_GROWTH_LONGEST_S = 8.0
 _SLOW_FACTOR = 4.0  # a batch that takes so many times the usual is a sign of strain
 _SLOW_FLOOR_S = 1.0  # but not below this
 _SLOWER = 0.7
@@ -35,6 +37,7 @@ class Pace:
         self._each_s: float | None = None
         self._recent_per_s: float | None = None
         self._last_s: float | None = None
+        self._strained = False
         self.per_s = self._most
 
     def wait_s(self) -> float:
@@ -53,6 +56,8 @@ class Pace:
 
     def took(self, count: int, took_s: float, lane: Lane) -> None:
         """Note that so many readings were taken, and how long that took."""
+        since_s = 0.0 if self._last_s is None else self._now() - self._last_s
+        self._strained = False
         self._measure(count)
         if lane == "backfill":
             self._each_s = took_s / count if self._each_s is None else _blend(self._each_s, took_s / count)
@@ -60,15 +65,20 @@ class Pace:
             self._slow_down(_SLOWER)
         else:
             self._usual_s = took_s if self._usual_s is None else _blend(self._usual_s, took_s)
-            self._speed_up()
+            self._speed_up(since_s)
         now_s = self._now()
         self._free_at = now_s + count / self.per_s
         if lane != "live" and self._backfill_per_s:
             self._backfill_at = now_s + count / self._backfill_per_s
 
     def overloaded(self, after_s: float | None) -> None:
-        """Note that the upstream wants less, and for how long nothing, if it said so."""
-        self._slow_down(_HALF)
+        """Note that the upstream wants less, and for how long nothing, if it said so.
+
+        Half of it, once until it takes something again: how fast it was asked says nothing while it takes nothing.
+        """
+        if not self._strained:
+            self._strained = True
+            self._slow_down(_HALF)
         if after_s is not None:
             self._free_at = self._now() + min(after_s, _LONGEST_PAUSE_S)
 
@@ -86,8 +96,9 @@ class Pace:
         known = self.per_s if self._recent_per_s is None else min(self.per_s, self._recent_per_s)
         self.per_s = max(_LEAST_PER_S, min(known, _FREE_PER_S) * factor)
 
-    def _speed_up(self) -> None:
-        faster = self.per_s * _GROWTH + 1.0
+    def _speed_up(self, since_s: float) -> None:
+        growth = max(_GROWTH, _GROWTH_A_S ** min(since_s, _GROWTH_LONGEST_S))
+        faster = self.per_s * growth + 1.0
         self.per_s = self._most if faster >= min(self._most, _FREE_PER_S) else faster
 
 

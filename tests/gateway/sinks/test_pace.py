@@ -43,8 +43,30 @@ def test_an_overloaded_upstream_is_asked_for_half_of_what_it_took(watch: Watch) 
     feed(pace, watch, 100, took_s=0.1, times=20)
     pace.overloaded(None)
     assert pace.per_s == pytest.approx(500)
+    feed(pace, watch, 100, took_s=0.1)
+    before = pace.per_s
     pace.overloaded(None)
-    assert pace.per_s == pytest.approx(250)
+    assert pace.per_s == pytest.approx(before / 2, rel=0.1)
+
+
+def test_an_outage_however_long_costs_half_the_pace_and_no_more(watch: Watch) -> None:
+    pace = Pace(0, 0, watch)
+    feed(pace, watch, 100, took_s=0.1, times=20)
+    for _ in range(1000):
+        pace.overloaded(None)
+    assert pace.per_s == pytest.approx(500)
+
+
+def test_a_slow_pace_is_made_up_for_in_seconds_not_in_batches(watch: Watch) -> None:
+    """A backlog behind a sink that was never given much: each batch takes seconds, so few of them would be few steps."""
+    pace = Pace(0, 0, watch)
+    feed(pace, watch, 10, took_s=1.0, times=20)
+    pace.overloaded(None)
+    assert pace.per_s == pytest.approx(5)
+    start_s = watch.s
+    while pace.per_s < 100:
+        feed(pace, watch, 100, took_s=0.1)
+    assert watch.s - start_s < 60
 
 
 def test_a_pause_that_it_asks_for_is_kept_up_to_five_minutes(watch: Watch) -> None:
@@ -59,6 +81,9 @@ def test_there_is_a_least_pace(watch: Watch) -> None:
     pace = Pace(0, 0, watch)
     for _ in range(100):
         pace.overloaded(None)
+        pace.took(1, 100.0, "live")
+        watch.s += 100
+    pace.overloaded(None)
     assert pace.per_s == 1.0
 
 
