@@ -23,6 +23,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from derb_gateway.config import Connection
 from derb_gateway.errors import BrokerError, BrokerRefused
+from derb_gateway.read_ahead import ReadAhead
 
 _NO_RETAINED = 2  # MQTT 5, 3.8.3.1: do not send retained messages at subscription; they have no time
 _AUTH_CODES = {0x84, 0x85, 0x86, 0x87, 0x8A, 0x8C, 1, 2, 4, 5}
@@ -187,6 +188,11 @@ def _hook(link: Link, on_message: Callable[[Link, MQTTMessage], None] | None) ->
     on_connect: Any = paho.on_connect
     on_disconnect: Any = paho.on_disconnect
     on_publish: Any = paho.on_publish
+    on_socket_open: Any = paho.on_socket_open
+
+    def opened(client: Any, userdata: Any, sock: Any) -> None:
+        client._sock = ReadAhead(sock)
+        on_socket_open(client, userdata, client._sock)
 
     def connected(client: PahoClient, userdata: Any, flags: Any, *rest: Any) -> None:
         link.session_present = flags.session_present
@@ -202,6 +208,7 @@ def _hook(link: Link, on_message: Callable[[Link, MQTTMessage], None] | None) ->
         on_publish(client, userdata, mid, code, properties)
 
     paho.on_connect, paho.on_disconnect, paho.on_publish = connected, disconnected, published
+    paho.on_socket_open = opened
     if on_message is not None:
         paho.manual_ack_set(True)
         paho.on_message = lambda _client, _userdata, message: on_message(link, message)

@@ -1,4 +1,6 @@
-"""Intake beside the plainest loop that is still honest: signed frames at QoS 1 through a real Mosquitto.
+"""Intake beside the plainest loops that are still honest: signed frames at QoS 1 that a real Mosquitto holds for each of them.
+
+What is measured is how fast they are taken: they were published before, so that no sender sets the pace.
 
 `gateway`: verified, decoded, committed with sync, receipts published, acknowledged. `bare`: `async for` over
 aiomqtt's messages, each acknowledged by hand, nothing verified, nothing kept. `paho`: a paho callback that only acknowledges.
@@ -10,6 +12,7 @@ import json
 import statistics
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -18,24 +21,25 @@ from derb_gateway.clock import Clock
 from derb_gateway.config import BrokerSettings
 from derb_gateway.intake import Intake
 from derb_gateway.mqtt_intake import MqttIntake
-from derb_gateway.mqtt_link import SessionWish, connect
 from derb_gateway.progress import Progress
 from derb_gateway.readings import PARKING, Parking, Reading, Uplink
 from derb_gateway.registry import Registry
 from derb_gateway.store import Store
 from derb_gateway.writer import Writer
 from derb_tools.wire import encode_uplink
-from paho.mqtt.client import MQTTv5
+from paho.mqtt.client import Client, MQTTMessage, MQTTv5
+from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from gateway.kit import Mosquitto, eventually
+from gateway.kit import Mosquitto
 
 MESSAGES = 20_000
 NODES = 1_000
 RUNS = 3
 WINDOW = 500
+KEPT_S = 600
 KEYS = {f"de4b{i:08x}": i.to_bytes(4, "big") * 8 for i in range(NODES)}
 
 
@@ -62,17 +66,45 @@ async def blast(port: int, batch: list[tuple[str, bytes]]) -> None:
     await sender.communicate(lines.encode())
 
 
+def session(port: int, client_id: str, *, keep: bool) -> None:
+    """Begin a session in which the broker gathers frames while nobody is there, or end it."""
+    client = paho_client(client_id)
+    done = threading.Event()
+    client.on_connect = lambda client, *_: client.subscribe("d/+/u", 1)
+    client.on_subscribe = lambda *_: done.set()
+    client.connect("127.0.0.1", port, clean_start=True, properties=wish(KEPT_S if keep else 0))
+    client.loop_start()
+    done.wait(10)
+    client.disconnect()
+    client.loop_stop()
+
+
+def paho_client(client_id: str) -> Client:
+    return Client(CallbackAPIVersion.VERSION2, client_id, protocol=MQTTv5, manual_ack=True)
+
+
+def wish(expiry_s: int) -> Properties:
+    properties = Properties(PacketTypes.CONNECT)
+    properties.ReceiveMaximum = WINDOW
+    properties.SessionExpiryInterval = expiry_s
+    return properties
+
+
+async def gathered(port: int, client_id: str, boot: int) -> None:
+    """Have the broker hold all frames for a client."""
+    await asyncio.to_thread(session, port, client_id, keep=True)
+    await blast(port, frames(boot))
+
+
 async def gateway_run(folder: Path, settings: BrokerSettings, boot: int) -> dict[str, float]:
     """Return figures of one run of the gateway's intake."""
-    batch = frames(boot)
+    await gathered(settings.port, "bench-gateway", boot)
     store = Store(folder / "derb.sqlite3")
     intake = Intake(Registry(dict(KEYS)))
     writer, progress = Writer(store, intake.forget), Progress(store.last_id())
     street, stop = MqttIntake(settings, "bench-gateway", Clock(), writer, intake, progress), asyncio.Event()
-    task = asyncio.create_task(street.run(stop))
-    await eventually(lambda: street._fence.settled)
     goal, commits = progress.last_id + MESSAGES, writer.commits
-    sending = asyncio.create_task(blast(settings.port, batch))
+    task = asyncio.create_task(street.run(stop))
     before = progress.last_id
     while progress.last_id == before:
         await progress.change()
@@ -81,33 +113,28 @@ async def gateway_run(folder: Path, settings: BrokerSettings, boot: int) -> dict
         await progress.change()
     took_s, cpu_s = time.perf_counter() - began_s, time.process_time() - cpu_s
     count = goal - began_id
-    await sending
     stop.set()
     await task
     commits = writer.commits - commits
     writer.close()
     store.close()
-    async with connect(settings, "bench-gateway", SessionWish()):
-        pass  # a clean start removes the session, which would gather the other's messages
+    await asyncio.to_thread(session, settings.port, "bench-gateway", keep=False)
     return {"rate": count / took_s, "cpu_us": 1e6 * cpu_s / count, "per_commit": MESSAGES / commits}
 
 
 async def bare_run(settings: BrokerSettings, boot: int) -> dict[str, float]:
     """Return figures of one run of the bare loop."""
-    batch = frames(boot)
-    properties = Properties(PacketTypes.CONNECT)
-    properties.ReceiveMaximum = WINDOW
+    await gathered(settings.port, "bench-bare", boot)
     client = aiomqtt.Client(
         settings.host,
         settings.port,
+        identifier="bench-bare",
         protocol=aiomqtt.ProtocolVersion.V5,
-        clean_start=True,
-        properties=properties,
+        clean_start=False,
+        properties=wish(KEPT_S),
     )
     client._client.manual_ack_set(True)
     async with client:
-        await client.subscribe("d/+/u", 1)
-        sending = asyncio.create_task(blast(settings.port, batch))
         count, began_s, cpu_s = 0, 0.0, 0.0
         async for message in client.messages:
             client._client.ack(message.mid, message.qos)
@@ -117,18 +144,13 @@ async def bare_run(settings: BrokerSettings, boot: int) -> dict[str, float]:
             if count == MESSAGES:
                 break
         took_s, cpu_s = time.perf_counter() - began_s, time.process_time() - cpu_s
-        await sending
+    await asyncio.to_thread(session, settings.port, "bench-bare", keep=False)
     return {"rate": count / took_s, "cpu_us": 1e6 * cpu_s / count}
 
 
 def paho_run(port: int) -> dict[str, float]:
-    """Return figures of one run of the callback; its process is its own, since paho's thread would share ours with us."""
-    from paho.mqtt.client import Client, MQTTMessage
-    from paho.mqtt.enums import CallbackAPIVersion
-
-    properties = Properties(PacketTypes.CONNECT)
-    properties.ReceiveMaximum = WINDOW
-    client = Client(CallbackAPIVersion.VERSION2, "bench-paho", protocol=MQTTv5, manual_ack=True)
+    """Return figures of one run of the callback, in this thread."""
+    client = paho_client("bench-paho")
     marks: list[tuple[float, float]] = []
     count = 0
 
@@ -140,34 +162,23 @@ def paho_run(port: int) -> dict[str, float]:
             marks.append((time.perf_counter(), time.process_time()))
 
     client.on_message = took
-    client.on_connect = lambda client, *_: client.subscribe("d/+/u", 1)
-    client.on_subscribe = lambda *_: print("ready", flush=True)
-    client.connect("127.0.0.1", port, clean_start=True, properties=properties)
+    client.connect("127.0.0.1", port, clean_start=False, properties=wish(KEPT_S))
     while count < MESSAGES:
         client.loop(1.0)
     client.disconnect()
+    session(port, "bench-paho", keep=False)
     (began_s, began_cpu_s), (ended_s, ended_cpu_s) = marks
     return {"rate": count / (ended_s - began_s), "cpu_us": 1e6 * (ended_cpu_s - began_cpu_s) / count}
 
 
 async def beside_paho(settings: BrokerSettings, boot: int) -> dict[str, float]:
-    """Run the callback in a process of its own, and publish to it."""
-    taker = await asyncio.create_subprocess_exec(
-        sys.executable, __file__, "paho", str(settings.port), stdout=asyncio.subprocess.PIPE
-    )
-    assert taker.stdout is not None
-    await taker.stdout.readline()
-    await blast(settings.port, frames(boot))
-    figures = json.loads(await taker.stdout.readline())
-    await taker.wait()
-    return {name: float(value) for name, value in figures.items()}
+    """Return figures of one run of the callback."""
+    await gathered(settings.port, "bench-paho", boot)
+    return await asyncio.to_thread(paho_run, settings.port)
 
 
 def send(port: int) -> None:
     """The sender's process: everything on stdin, QoS 1, many in flight."""
-    from paho.mqtt.client import Client
-    from paho.mqtt.enums import CallbackAPIVersion
-
     batch = [line.split() for line in sys.stdin]
     client = Client(CallbackAPIVersion.VERSION2)
     client.max_inflight_messages_set(1000)
@@ -184,7 +195,7 @@ async def main() -> None:
     """Run both in turn and print medians."""
     runs: dict[str, list[dict[str, float]]] = {"gateway": [], "bare": [], "paho": []}
     with tempfile.TemporaryDirectory() as folder:
-        broker = Mosquitto(Path(folder) / "broker", receive_maximum=WINDOW)
+        broker = Mosquitto(Path(folder) / "broker", receive_maximum=WINDOW, max_queued_messages=2 * MESSAGES)
         broker.start()
         try:
             for run in range(RUNS):
@@ -216,7 +227,5 @@ async def main() -> None:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["blast"]:
         send(int(sys.argv[2]))
-    elif sys.argv[1:2] == ["paho"]:
-        print(json.dumps(paho_run(int(sys.argv[2]))))
     else:
         asyncio.run(main())
