@@ -6,7 +6,7 @@ from functools import partial
 
 from derb_gateway.closures import PlaceKey
 from derb_gateway.orders import OrderBook
-from derb_gateway.place_reports import PlaceReport, Reported, Sensed, reports_due
+from derb_gateway.place_reports import PlaceReport, Reported, Sensed, reports_due, taken_over
 from derb_gateway.readings import PARKING, PARKING_STATES, PLACE
 from derb_gateway.registry import Registry
 from derb_gateway.store import NewReading, Store
@@ -28,17 +28,15 @@ def report_places(
         return 0
     span_ms = (now_ms if until_ms is None else min(until_ms, now_ms), now_ms)
     told = _told(store)
-    due = [
-        report
-        for place in _concerned(registry, told, now_ms)
-        for report in reports_due(
-            registry.closures,
-            place,
-            told.get(place),
-            span_ms,
-            partial(_sensed, store, registry, orders, place),
-        )
-    ]
+    due = []
+    for place, since_ms in _newly_watched(registry, now_ms):
+        sensed = partial(_sensed, store, registry, orders, place)
+        if report := taken_over(place, told.get(place), since_ms, sensed):
+            due.append(report)
+            told[place] = report.reported()
+    for place in _concerned(registry, told, now_ms):
+        sensed = partial(_sensed, store, registry, orders, place)
+        due += reports_due(registry.closures, place, told.get(place), span_ms, sensed)
     zones = {("bay", bay.id): bay.zone for bay in registry.watched_bays()}
     zones |= {("container", container.id): container.zone for container in registry.watched_containers()}
     store.insert(
@@ -65,6 +63,14 @@ def _told(store: Store) -> dict[PlaceKey, Reported]:
 def _place_of(text: str) -> PlaceKey:
     kind, _, name = text.partition(":")
     return kind, name
+
+
+def _newly_watched(registry: Registry, now_ms: int) -> Iterator[tuple[PlaceKey, int]]:
+    """Yield places that got another node lately and are not closed, and since when."""
+    for place, node in registry.watching.items():
+        term = registry.terms.get(node)
+        if term and now_ms - _LATE_MS < term.since_ms <= now_ms and not registry.closures.at(place, now_ms):
+            yield place, term.since_ms
 
 
 def _concerned(registry: Registry, told: dict[PlaceKey, Reported], now_ms: int) -> Iterator[PlaceKey]:

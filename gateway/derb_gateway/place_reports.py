@@ -59,6 +59,18 @@ def reports_due(
         yield late
 
 
+def taken_over(
+    place: PlaceKey, last: Reported | None, since_ms: int, sensed: Callable[[], Sensed]
+) -> PlaceReport | None:
+    """Return that a bay is as its new node has it, if nothing was said of it since; None if that is not due.
+
+    What the node sensed before it was the bay's bears no place, and its next reading may be hours away.
+    """
+    if place[0] != "bay" or _is_closed(last) or (last is not None and last.at_ms > since_ms):
+        return None
+    return _report(place, last, since_ms + 1, None, sensed)  # behind all else that the same second brought
+
+
 def _changes(
     closures: Closures, place: PlaceKey, after_ms: int, now_ms: int
 ) -> Iterator[tuple[int, Period | None]]:

@@ -99,8 +99,9 @@ def check(
     with exits():
         path = file or load_config(config).registry
         read = load_registry_file(path)
-    counts = ((len(read.node), "nodes"), (len(read.bay), "bays"), (len(read.container), "containers"))
-    typer.echo(f"{path}: good: " + ", ".join(f"{count} {what}" for count, what in counts))
+    counts = {"node": len(read.node), "bay": len(read.bay), "container": len(read.container)}
+    told = ", ".join(f"{count} {what}" + "s" * (count != 1) for what, count in counts.items())
+    typer.echo(f"{path}: good: {told}")
 
 
 @registry_app.command("export")

@@ -148,7 +148,7 @@ def open_(
     """
     with changed(config) as (text, read):
         ended = _end(text, read, {_kind(read, place): place}, weekly=weekly)
-    typer.echo(f"{place}: {ended} closures ended" if ended != 1 else f"{place}: open")
+    typer.echo(f"{place}: open" + (f" ({ended} closures ended)" if ended > 1 else ""))
 
 
 def _end(text: RegistryText, read: RegistryFile, place: dict[str, str], *, weekly: bool) -> int:

@@ -100,8 +100,9 @@ def test_a_stranger_is_let_in_a_bay_is_closed_and_a_node_replaced_while_the_gate
         wait_until(lambda: site.logged("keys revoked") == 1)
         assert f"user {NODE}\n" not in rights.read_text()
         assert f"user {NEW}\n" in rights.read_text()
+        wait_until(lambda: site.states()[4:] == ["unknown"])  # the new node has not seen the bay yet
         new.parks("free")
-        wait_until(lambda: site.states()[4:] == ["free"])
+        wait_until(lambda: site.states()[5:] == ["free"])
         old.parks("occupied")
         wait_until(lambda: site.counters()["refused.key_revoked"] == 1)
     finally:

@@ -14,7 +14,7 @@ from derb_gateway.orders_rows import Report
 from derb_gateway.place_book import report_places
 from derb_gateway.reader import readings_after
 from derb_gateway.readings import PARKING, Health, Parking, Reading, Uplink
-from derb_gateway.registry import Registry, parse_registry, registry_of
+from derb_gateway.registry import Registry, Term, parse_registry, registry_of
 from derb_gateway.store import Store
 from derb_gateway.upstream import upstream_reading
 from derb_tools.wire import encode_uplink
@@ -217,6 +217,41 @@ def test_a_bay_without_a_node_opens_as_unknown(street: Street) -> None:
     street.look(10)
     street.look(60)
     assert [state for _, state in street.states()] == ["closed", "unknown"]
+
+
+def test_a_bay_is_as_its_new_node_has_it_though_that_spoke_before_it_took_over(street: Street) -> None:
+    street.look(0)
+    street.senses("occupied", 2)
+    street.look(3)
+    street.registry = replace(street.registry, terms={NODE: Term(NOW_MS + 5 * MINUTE_MS)})
+    assert street.look(6) == 1
+    assert street.look(7) == 0
+    before, said = street.told()
+    assert (before["state"], "bay" in before) == ("occupied", False)
+    assert (said["kind"], said["bay"], said["state"]) == ("place", "b1", "occupied")
+    assert said["observed_at"] == "2026-11-18T11:11:40.001Z"
+    street.senses("free", 4, comes=8)  # held back on its way
+    assert street.look(9) == 1
+    assert street.told()[-1]["state"] == "free"
+
+
+def test_opened_and_taken_over_in_one_second(street: Street) -> None:
+    street.rules(closed((1, 5)))
+    street.look(2)
+    street.look(5)
+    street.registry = replace(street.registry, terms={NODE: Term(NOW_MS + 5 * MINUTE_MS)})
+    assert [street.look(5), street.look(5), street.look(60)] == [1, 0, 0]
+
+
+def test_a_bay_whose_new_node_has_said_nothing_yet_is_unknown_and_a_closed_one_stays_closed(
+    street: Street,
+) -> None:
+    street.rules(closed((10, 60)))
+    street.look(20)
+    street.registry = replace(street.registry, terms={NODE: Term(NOW_MS + 25 * MINUTE_MS)})
+    assert street.look(30) == 0
+    street.look(60)
+    assert street.states() == [("place", "closed"), ("place", "unknown")]
 
 
 def test_no_rules_cost_nothing(street: Street) -> None:
