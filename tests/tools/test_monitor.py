@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -86,16 +85,15 @@ def test_no_line_commands_the_terminal_and_none_is_endless(capsys: pytest.Captur
 def test_a_node_is_followed_through_resets_and_a_pulled_cable(tmp_path: Path) -> None:
     board = bay_board(tmp_path, config={**SETTINGS, "log": 1})
     with at_desk(board, tmp_path) as desk, desk.running("monitor", "--json") as process:
-        time.sleep(1.5)
+        desk.wait_for(lambda: "listening" in desk.said)
         desk.plugged.press_reset()
         desk.wait_for(lambda: desk.ends() == ["deepsleep"])
         desk.cable.unplug()
         desk.wait_for(lambda: "port is gone" in desk.said)
         desk.cable.plug()
-        time.sleep(0.5)
+        desk.wait_for(lambda: desk.said.count("listening") == 2)
         desk.plugged.press_reset()
-        desk.wait_for(lambda: len(desk.ends()) == 2)
-        time.sleep(0.3)
+        desk.wait_for(lambda: len(desk.ends()) == 2 and not desk.cable.unread())
         process.send_signal(2)
         assert process.stdout
         heard = [json.loads(line) for line in process.stdout]

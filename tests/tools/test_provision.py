@@ -14,6 +14,7 @@ import pytest
 from derb_gateway.registry import load_registry
 from derb_tools.board import SimBoard
 from derb_tools.provision import provision
+from derb_tools.registration import KINDS
 from tools.board.tiny import NODE_ID
 from tools.command import run_derb
 from tools.desk import SETTINGS, Desk, at_desk, bay_board
@@ -149,3 +150,4 @@ def test_misuse_says_what_is_missing(words: tuple[str, ...], told: str) -> None:
     assert done.returncode in (1, 2)
     assert told in done.stderr
     assert provision.__doc__
+    assert set(KINDS) == {"bay", "container"}

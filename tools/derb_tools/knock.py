@@ -18,7 +18,7 @@ _KNOCK = (
 )
 _STOP = b"\x03\r\x02"  # never to a node that may be starting: Ctrl-C there ends the wake in sleep
 _KNOCK_EVERY_S = 0.25
-_QUICK_S = 0.7
+_QUICK_S = 0.4
 _RESET_HEARD_S = 6.0
 _TAIL_BYTES = 4000
 

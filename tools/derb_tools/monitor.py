@@ -68,7 +68,9 @@ def listen(device: str, seconds: float | None, *, reset: bool = False) -> Iterat
                 port = _opened(device)
                 if port is None:
                     time.sleep(_LOOK_S)
-                elif reset:
+                    continue
+                tell(f"listening at {device}; Ctrl-C stops")
+                if reset:
                     reset = False
                     if not port.pulse_reset():
                         tell("this port cannot reset the board: press reset (EN) on it")

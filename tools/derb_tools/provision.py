@@ -7,12 +7,9 @@ import secrets
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from derb_gateway.clock import iso_utc
-from derb_gateway.enrolment import read_secret, seal
-from derb_gateway.errors import ConfigError
 
 from derb_tools.at_node import (
     WAIT_DEFAULT_S,
@@ -26,15 +23,13 @@ from derb_tools.at_node import (
 from derb_tools.errors import AskedWrong, ToolError
 from derb_tools.flash.node_file import NodeFile, read_node_file
 from derb_tools.fleet.commands import ConfigOption, GatewayOption, ProgramOption
-from derb_tools.fleet.gateway_shell import GatewayShell, shell
 from derb_tools.label import write_label
 from derb_tools.place_choice import Place, candidates, certain
 from derb_tools.prompt import Prompt
-from derb_tools.pull import write_whole
+from derb_tools.registration import KINDS, Ledger, ledger_of
 
 _KEY_BYTES = 32
 _CALL_S = 30.0
-_KINDS = {"bay": "parking", "container": "level"}
 
 
 def provision(
@@ -79,7 +74,7 @@ def provision(
     failure: it begins anew, and nothing is left that does harm.
     """
     try:
-        ledger = _ledger(gateway, config, program, to, places, secret)
+        ledger = ledger_of(gateway, config, program, to, places, secret)
         street = read_node_file(settings) if settings else NodeFile()
         chosen = _choose(place, ledger.places())
         with at_prompt(port, wait, may_reset=may_reset) as prompt:
@@ -87,7 +82,7 @@ def provision(
     except AskedWrong as error:
         raise typer.BadParameter(str(error)) from None
     if label is not None:
-        write_label(label, node, chosen["id"], _KINDS[chosen["kind"]])
+        write_label(label, node, chosen["id"], KINDS[chosen["kind"]])
     done = {"node": node, "place": chosen["id"], "kind": chosen["kind"], "registered": to is None}
     if as_json:
         print(json.dumps({**done, "file": str(to) if to else None, "label": str(label) if label else None}))
@@ -96,93 +91,6 @@ def provision(
             f"{node}: {chosen['kind']} {chosen['id']}, {ledger.told}"
             + (f"; label in {label}" if label else "")
         )
-
-
-class Network:
-    """The gateway's registry over ssh, or here."""
-
-    told = "registered"
-
-    def __init__(self, there: GatewayShell) -> None:
-        self._there = there
-        self._nodes: dict[str, Any] = {}
-
-    def places(self) -> list[Place]:
-        """Its bays and containers. GatewayUnreached, GatewayRefused."""
-        known = self._there.read("registry", "list", "--json")
-        self._nodes = {each["id"]: each for each in known["nodes"]}
-        return list(known["places"])
-
-    def refuse_known(self, node: str) -> None:
-        """AskedWrong when the node is registered: its key would be another one there."""
-        if node in self._nodes:
-            raise AskedWrong(
-                f"node {node} is registered already; take its [[node]] out of the registry first, if it shall begin anew"
-            )
-
-    def enter(self, node: str, chosen: Place, key: bytes, board: str | None) -> None:
-        """Register it; the key goes over stdin."""
-        words = ["registry", "add", node, "--key-file", "-", f"--{chosen['kind']}", chosen["id"]]
-        self._there.run(*words, *(["--board", board] if board else []), given=key.hex().encode() + b"\n")
-
-
-class Stick:
-    """A sealed file, for a gateway that is out of reach."""
-
-    def __init__(self, to: Path, places: Path, secret: Path) -> None:
-        if to.exists():
-            raise AskedWrong(f"{to} exists already; a registration is never written over")
-        self._to = to
-        self._places = places
-        self.told = f"to be registered from {to}: derb gateway registry enrol {to.name} --secret FILE --config gateway.toml"
-        try:
-            self._secret = read_secret(secret)
-        except ConfigError as error:
-            raise AskedWrong(str(error)) from None
-
-    def places(self) -> list[Place]:
-        """The places that were saved. AskedWrong."""
-        try:
-            read = json.loads(self._places.read_text(encoding="utf-8"))["places"]
-            for each in read:
-                float(each["lat"]), float(each["lon"]), str(each["zone"]), _KINDS[each["kind"]], each["id"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise AskedWrong(
-                f"{self._places}: is not what `derb gateway registry list --json` prints ({error!r}); save it anew"
-            ) from None
-        return list(read)
-
-    def refuse_known(self, node: str) -> None:
-        """Only the gateway knows; it refuses a node that it has."""
-
-    def enter(self, node: str, chosen: Place, key: bytes, board: str | None) -> None:
-        """Write the file, whole or not at all."""
-        made_at = iso_utc(time.time_ns() // 1_000_000)
-        fields = {
-            "node": node,
-            "kind": chosen["kind"],
-            "place": chosen["id"],
-            "board": board,
-            "made_at": made_at,
-        }
-        write_whole(self._to, seal(self._secret, key, **fields))
-
-
-def _ledger(
-    gateway: str | None,
-    config: str | None,
-    program: str | None,
-    to: Path | None,
-    places: Path | None,
-    secret: Path | None,
-) -> Network | Stick:
-    if to is None:
-        return Network(shell(gateway, config, program))
-    if gateway or places is None or secret is None:
-        raise AskedWrong(
-            "--to is for a gateway out of reach: it needs --places FILE and --secret FILE, and no --gateway"
-        )
-    return Stick(to, places, secret)
 
 
 def _choose(asked: str | None, places: list[Place]) -> Place:
@@ -213,7 +121,7 @@ def _typed(question: str) -> str:
     return answer.strip()
 
 
-def _give(prompt: Prompt, chosen: Place, street: NodeFile, ledger: Network | Stick, board: str | None) -> str:
+def _give(prompt: Prompt, chosen: Place, street: NodeFile, ledger: Ledger, board: str | None) -> str:
     """Key and settings to the node, proof from it, then the registry. ToolError."""
     prompt.load("provision")
     found = prompt.call("identity()")
@@ -223,7 +131,7 @@ def _give(prompt: Prompt, chosen: Place, street: NodeFile, ledger: Network | Sti
         raise AskedWrong(
             f"node {node} has no Wi-Fi and broker yet: give them with --settings FILE (docs/configuration.md)"
         )
-    changes = {**street.settings, "kind": _KINDS[chosen["kind"]]}
+    changes = {**street.settings, "kind": KINDS[chosen["kind"]]}
     if chosen["kind"] == "container":
         changes |= {name: chosen[name] for name in ("empty_mm", "full_mm")}
     key, challenge = secrets.token_bytes(_KEY_BYTES), os.urandom(16)

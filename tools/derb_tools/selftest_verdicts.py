@@ -131,6 +131,11 @@ def of_battery(millivolt: int | None, low_mv: int) -> Iterator[Check]:
 def of_wake(found: Mapping[str, Any]) -> Iterator[Check]:
     """One whole wake: radio, broker, receipt, and the time until it slept."""
     failed = next((line for line in found["said"] if line.startswith("failed ")), "")
+    if found["gated"]:
+        yield Check(
+            "radio", "off: the battery is below radio_min_mv", "charge or change the battery, then again"
+        )
+        return
     came_to = [phase for phase in found["phases"] if RADIO <= phase <= EXCHANGE]
     yield from _way_out(came_to[-1] if came_to else RADIO, failed, found)
     yield Check("sleep", f"asleep after {found['awake_ms'] / 1000:.1f} s, for {found['sleep_ms'] // 1000} s")

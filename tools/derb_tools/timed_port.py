@@ -86,7 +86,11 @@ class TimedPort:
         return True
 
     def close(self) -> None:
-        with suppress(OSError):  # it may have been pulled
+        """Let the lines go in the order that resets no board, RTS first, and close."""
+        with suppress(OSError):  # it may have been pulled, or has no such lines
+            self._port.rts = False
+            self._port.dtr = False
+        with suppress(OSError):
             self._port.close()
 
     def _check(self) -> None:

@@ -112,6 +112,11 @@ class UsbCable:
                 self._laptop = None
         self._ring()
 
+    def unread(self) -> int:
+        """How many bytes wait at the laptop's port for somebody to read them."""
+        with self._lock:
+            return 0 if self._laptop is None else self._laptop.unread()
+
     def say(self, sent: bytes) -> None:
         """Pass to the laptop what the chip says before or beside its firmware."""
         with self._lock:

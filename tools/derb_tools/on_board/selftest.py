@@ -129,7 +129,15 @@ def wake():
     try:
         node = Node(memory, crumbs, Storage(True), nvs)
         node.log = lambda *words: said.append(" ".join([str(word) for word in words]))
-        node._due = lambda said: True
+        gated = []
+
+        def due(said):
+            weak = node._battery_mv is not None and node._battery_mv < node.config.radio_min_mv
+            if weak:
+                gated.append(node._battery_mv)  # to transmit could be what resets the chip
+            return not weak
+
+        node._due = due
         began_ms = time.ticks_ms()
         sleep_ms = node.wake()
     finally:
@@ -142,6 +150,7 @@ def wake():
         "delivered": kept.failures == 0,
         "rssi_dbm": kept.rssi_dbm,
         "phases": phases,
+        "gated": bool(gated),
         "connect_ms": kept.vitals.connect_ms,
         "exchange_ms": kept.vitals.exchange_ms,
         "sensor_fault": node._fault() or 0,
