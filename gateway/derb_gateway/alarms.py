@@ -1,12 +1,7 @@
 """What an operator must be told even if nobody read the log: kept in the store until it is cleared."""
 
 import sqlite3
-from collections.abc import Sequence
-from contextlib import closing
-from pathlib import Path
 from typing import NamedTuple
-
-from derb_gateway.errors import StoreError
 
 STORE_DAMAGED, STORE_NOT_SALVAGED = "store_damaged", "store_not_salvaged"
 STORE_RESTORED = "store_restored"
@@ -22,7 +17,6 @@ ALARMS = (
     DISK_REFUSED,
     CONFIG_NOT_TAKEN,
 )
-_BUSY_S = 10.0
 
 
 class Alarm(NamedTuple):
@@ -52,18 +46,3 @@ def clear(db: sqlite3.Connection, name: str) -> None:
 def standing(db: sqlite3.Connection) -> list[Alarm]:
     """Return all alarms that nobody has cleared."""
     return [Alarm(*row) for row in db.execute("SELECT * FROM alarm ORDER BY name")]
-
-
-def clear_in(path: Path, names: Sequence[str] = ()) -> int:
-    """Forget alarms in a store, all if none is named, while a gateway may use it; return how many. StoreError."""
-    try:
-        with (
-            closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=_BUSY_S)) as db,
-            db,
-        ):
-            if not names:
-                return db.execute("DELETE FROM alarm").rowcount
-            return sum(db.execute("DELETE FROM alarm WHERE name = ?", (name,)).rowcount for name in names)
-    except sqlite3.Error as error:
-        msg = f"{path}: the alarms cannot be cleared: {error}"
-        raise StoreError(msg) from error

@@ -10,9 +10,9 @@ from typing import Annotated, Any, NoReturn
 import typer
 from rich.console import Console
 
-from derb_gateway import alarms
 from derb_gateway.app import Server
 from derb_gateway.backup_cli import backup, restore
+from derb_gateway.beside import clear_alarms as clear_alarms_in
 from derb_gateway.campaign_book import campaign_json
 from derb_gateway.campaign_cli import campaign_app
 from derb_gateway.clock import Clock, SimulatedClock
@@ -121,7 +121,7 @@ def clear_alarms(
     """Take alarms out of the status once they have been dealt with; the gateway may run meanwhile."""
     settings = _configured(config)
     try:
-        typer.echo(f"{alarms.clear_in(settings.store.path, names or ())} cleared")
+        typer.echo(f"{clear_alarms_in(settings.store.path, names or ())} cleared")
     except GatewayError as error:
         _fail(error, FAILED)
 

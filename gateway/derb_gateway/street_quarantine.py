@@ -2,16 +2,14 @@
 
 import re
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from derb_gateway.beside import beside_gateway
 from derb_gateway.clock import iso_utc
-from derb_gateway.errors import StoreError
 from derb_gateway.reader import read_only
 
-_BUSY_S = 10.0
 _TOPIC = re.compile(r"d/([0-9a-f]{12})/u")
 _COLUMNS = "id, topic, reason, detail, raw, length, first_ms, last_ms, count"
 
@@ -103,18 +101,8 @@ class StreetQuarantine:
     def _change(self, statement: str, values: list[Any]) -> int:
         if not self._store.exists():
             return 0
-        with self._open() as db:
+        with beside_gateway(self._store, "the quarantine cannot be changed") as db:
             return db.execute(statement, values).rowcount
-
-    @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        try:
-            uri = f"{self._store.absolute().as_uri()}?mode=rw"
-            with closing(sqlite3.connect(uri, uri=True, timeout=_BUSY_S)) as db, db:
-                yield db
-        except sqlite3.Error as error:
-            msg = f"{self._store}: the quarantine cannot be changed: {error}"
-            raise StoreError(msg) from error
 
 
 def _replay_table(db: sqlite3.Connection) -> str:

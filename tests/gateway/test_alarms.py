@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from derb_gateway.alarms import clear_in, raise_alarm, standing
+from derb_gateway.alarms import raise_alarm, standing
+from derb_gateway.beside import clear_alarms
 from derb_gateway.errors import StoreError
 from derb_gateway.store import Store
 
@@ -23,9 +24,9 @@ def test_alarms_are_cleared_by_name_or_all(tmp_path: Path) -> None:
     store = Store(tmp_path / "derb.sqlite3")
     for name in ("a", "b", "c"):
         raise_alarm(store.db, name, "", 1)
-    assert clear_in(store.path, ["b", "unknown"]) == 1
+    assert clear_alarms(store.path, ["b", "unknown"]) == 1
     assert [alarm.name for alarm in standing(store.db)] == ["a", "c"]
-    assert clear_in(store.path) == 2
+    assert clear_alarms(store.path) == 2
     assert standing(store.db) == []
     store.close()
 
@@ -36,4 +37,4 @@ def test_no_store_to_clear(tmp_path: Path, content: bytes | None) -> None:
     if content:
         path.write_bytes(content)
     with pytest.raises(StoreError, match="cannot be cleared"):
-        clear_in(path)
+        clear_alarms(path)

@@ -12,6 +12,8 @@ import pytest
 from campaign import how_much, size
 from derb_gateway import log_tail
 from derb_gateway.alarms import standing
+from derb_gateway.beside import clear_alarms
+from derb_gateway.errors import StoreError
 from derb_gateway.store import KnownChange, NewReading, Store
 from gateway.kit import NODE, NOW_MS
 
@@ -160,3 +162,23 @@ def test_a_campaign(
             f"\n  {damage} in the log, {how_much(tried, SEEDS)}: {kept} of {whole} readings kept, {told} alarms"
         )
     assert damage == "cut" or told >= hit > 0
+
+
+@pytest.mark.parametrize("torn", [True, False])
+def test_a_command_beside_the_gateway_costs_nothing_that_stands_behind_the_damage(
+    original: Original, tmp_path: Path, torn: bool
+) -> None:
+    """The last to close a store writes its log into it: a command must not be the one that forgets."""
+    path, log = copy_of(original, tmp_path)
+    at = len(log) - 2000 if torn else 32 + FRAME + 100
+    log[at] ^= 1
+    log_tail.log_path(path).write_bytes(log)
+    if torn:
+        clear_alarms(path)
+    else:
+        with pytest.raises(StoreError, match="start the gateway"):
+            clear_alarms(path)
+    store, there = opened(path)
+    assert len(there) >= len(original.readings) - A_COMMIT
+    assert (store.renewal is None) == torn
+    store.close()
