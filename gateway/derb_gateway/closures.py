@@ -124,7 +124,7 @@ def _joined(periods: Iterable[Period]) -> Iterator[Period]:
     current: Period | None = None
     for each in sorted(periods):
         if current is not None and each.from_ms <= current.until_ms:
-            current = Period(current.from_ms, max(current.until_ms, each.until_ms), current.why or each.why)
+            current = Period(current.from_ms, max(current.until_ms, each.until_ms), current.why)
         else:
             if current is not None:
                 yield current

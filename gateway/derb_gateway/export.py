@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from derb_gateway.errors import ExportError
+from derb_gateway.place_reports import place_id
 from derb_gateway.reader import is_sound, read_only
 from derb_gateway.readings import KIND_NAMES
 from derb_gateway.registry import Registry, node_id
@@ -52,7 +53,9 @@ def wanted(
     kinds: Iterable[str] = (),
 ) -> Wanted:
     """Return what an operator asks for; ExportError names what there is none of."""
-    chosen = [_node(node) for node in nodes] + [_node_at(place, registry) for place in places]
+    chosen = [_node(node) for node in nodes] + [
+        each for place in places for each in _speakers(place, registry)
+    ]
     return Wanted(
         None if since is None else unix_ms(since),
         None if until is None else unix_ms(until),
@@ -130,11 +133,17 @@ def _node(text: str) -> str:
         raise ExportError(msg) from None
 
 
-def _node_at(place: str, registry: Registry) -> str:
-    places = {**registry.bays, **registry.containers}
-    for node, here in places.items():
-        if here.id == place:
-            return node
+def _speakers(place: str, registry: Registry) -> list[str]:
+    """Return the nodes that a place has and had, and what stands for a node where the gateway speaks of the place."""
+    found = [
+        speaker
+        for kind, places in (("bay", registry.bays), ("container", registry.containers))
+        for node, here in places.items()
+        if here.id == place
+        for speaker in (node, place_id((kind, place)))
+    ]
+    if found:
+        return found
     msg = f"the registry has no node at a bay or container {place!r}"
     raise ExportError(msg)
 

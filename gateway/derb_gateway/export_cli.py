@@ -35,7 +35,7 @@ def export(
     node: Annotated[list[str] | None, typer.Option(metavar="ID", help="may be given again")] = None,
     place: Annotated[
         list[str] | None,
-        typer.Option("--bay", "--container", metavar="ID", help="the node that is there now"),
+        typer.Option("--bay", "--container", metavar="ID", help="the nodes that are and were there"),
     ] = None,
     kind: Annotated[
         list[str] | None, typer.Option(metavar="KIND", help="parking, level, health, alarm, answer")

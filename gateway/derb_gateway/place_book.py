@@ -6,7 +6,7 @@ from functools import partial
 
 from derb_gateway.closures import PlaceKey
 from derb_gateway.orders import OrderBook
-from derb_gateway.place_reports import PlaceReport, Reported, Sensed, reports_due, taken_over
+from derb_gateway.place_reports import PlaceReport, Reported, Sensed, place_id, reports_due, taken_over
 from derb_gateway.readings import PARKING, PARKING_STATES, PLACE
 from derb_gateway.registry import Registry
 from derb_gateway.store import NewReading, Store
@@ -48,11 +48,6 @@ def report_places(
     )
     store.save_moment(UNTIL, now_ms)
     return len(due)
-
-
-def place_id(place: PlaceKey) -> str:
-    """Return what stands where a reading has its node: no node's id has a colon."""
-    return ":".join(place)
 
 
 def _told(store: Store) -> dict[PlaceKey, Reported]:

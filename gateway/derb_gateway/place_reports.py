@@ -41,6 +41,11 @@ class Sensed(NamedTuple):
     at_ms: int
 
 
+def place_id(place: PlaceKey) -> str:
+    """Return what stands where a reading has its node: no node's id has a colon."""
+    return ":".join(place)
+
+
 def reports_due(
     closures: Closures,
     place: PlaceKey,

@@ -24,7 +24,7 @@ def mistakes(read: RegistryFile) -> Iterator[Mistake]:
     names = {
         "bay": frozenset(bay.id for bay in read.bay),
         "container": frozenset(container.id for container in read.container),
-        "zone": frozenset(place.zone for place in (*read.bay, *read.container)),
+        "zone": frozenset([zone.id for zone in read.zone] + [p.zone for p in (*read.bay, *read.container)]),
     }
     for i, closed in enumerate(read.closed):
         for told in _closed(closed, names, read.site.timezone):

@@ -12,7 +12,8 @@ from derb_gateway.store import StoredReading
 
 COLUMNS = (
     *("key", "node", "boot", "seq", "kind", "observed_at", "time_quality", "time_error_s", "received_at"),
-    *("clock_synchronised", "bay", "container", "zone", "state", "confidence", "previous_state_s", "status"),
+    *("clock_synchronised", "bay", "container", "zone", "closed", "why"),
+    *("state", "sensed_state", "confidence", "previous_state_s", "status"),
     *("distance_mm", "level_pct", "alarm", "value", "command", "result", "fields"),
 )
 """Every field of every kind, where readings of all kinds stand in one table."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from derb_gateway import export
 from derb_gateway.cli import app
+from derb_gateway.readings import PLACE
 from derb_gateway.store import NewReading, Store
 from derb_gateway.upstream import COLUMNS
 from gateway.kit import KEY, NODE, NOW_MS, OTHER, OTHER_KEY
@@ -98,6 +99,23 @@ def test_all_comes_as_a_sink_gets_it_in_the_order_of_the_store(config: Path) -> 
 )
 def test_only_what_is_asked_for(config: Path, arguments: list[str], count: int) -> None:
     assert len(exported(config, *arguments)) == count
+
+
+def test_a_bay_is_all_nodes_that_it_had_and_what_the_gateway_said_of_it(config: Path) -> None:
+    registry = config.parent / "registry.toml"
+    other = "7cdfa1000002"
+    replaced = f'replaced_by = "{other}"\nreplaced_at = 2026-11-18T13:00:00Z\n'
+    node = f'[[node]]\nid = "{other}"\nkey = "{"ab" * 32}"\nbay = "maarif-001"\n'
+    bay = 'bay = "maarif-001"\n'
+    registry.write_text(registry.read_text().replace(bay, bay + replaced, 1) + node)
+    store = Store(config.parent / "derb.sqlite3")
+    body = '{"bay":"maarif-001","zone":"maarif","state":"closed","why":null}'
+    store.insert([NewReading("bay:maarif-001", 1, 7, PLACE, body, NOW_MS, 0, False, NOW_MS, True)])
+    store.insert([NewReading(other, 1, 0, 1, BODIES[1], NOW_MS + 9 * HOUR_MS, 0, False, NOW_MS, True)])
+    store.close()
+    found = exported(config, "--bay", "maarif-001")
+    assert {each["node"] for each in found} == {NODE, other, "bay:maarif-001"}
+    assert len(found) == 13
 
 
 def test_csv_has_a_column_for_each_field_of_each_kind(config: Path) -> None:

@@ -16,7 +16,7 @@ from derb_gateway.reader import readings_after
 from derb_gateway.readings import PARKING, Health, Parking, Reading, Uplink
 from derb_gateway.registry import Registry, Term, parse_registry, registry_of
 from derb_gateway.store import Store
-from derb_gateway.upstream import upstream_reading
+from derb_gateway.upstream import COLUMNS, upstream_reading
 from derb_tools.wire import encode_uplink
 from gateway.kit import KEY, NODE, NOW_MS, arrival
 from gateway.test_registry import NODES, PLACES
@@ -118,6 +118,13 @@ def test_closed_and_open_again_with_what_the_node_saw_meanwhile(street: Street) 
     )
     assert (opened["state"], opened["observed_at"]) == ("occupied", "2026-11-18T12:06:40.000Z")
     assert len({each["key"] for each in (first, shut, meanwhile, opened)}) == 4
+
+
+def test_every_key_of_it_has_a_column_in_tables(street: Street) -> None:
+    street.rules(closed((10, 60)))
+    street.look(10)
+    street.senses("occupied", 30)
+    assert {key for each in street.told() for key in each} <= set(COLUMNS)
 
 
 def test_nothing_is_said_twice_after_a_restart(street: Street) -> None:

@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 _ROWS_A_GROUP = 20_000
 _MOMENTS = ("observed_at", "received_at")
 _INTEGERS = ("boot", "seq", "confidence", "previous_state_s", "distance_mm", "value", "command")
+_YES_OR_NO = ("clock_synchronised", "closed")
 _FLOATS = ("time_error_s", "level_pct")
 
 
@@ -61,7 +62,7 @@ def _type_of(column: str) -> type:
         return int
     if column in _FLOATS:
         return float
-    return bool if column == "clock_synchronised" else str
+    return bool if column in _YES_OR_NO else str
 
 
 def _groups(ndjson: Path) -> Iterator[list[dict[str, Any]]]:
