@@ -12,6 +12,8 @@ from derb_tools.board.usb import UsbCable
 from derb_tools.console_words import explain
 from derb_tools.monitor import Lines, listen
 from gateway.kit import frame
+from hypothesis import given
+from hypothesis import strategies as st
 from tools.desk import SETTINGS, at_desk, bay_board
 
 
@@ -104,6 +106,24 @@ def test_a_node_is_followed_through_resets_and_a_pulled_cable(tmp_path: Path) ->
     assert any("reading " in told and "state=free" in told for told in means)
     assert any("it could not deliver" in told for told in means)
     assert desk.cable.counts["to_board"] == 0, "a monitor sends nothing"
+
+
+@given(st.lists(st.binary(max_size=300), max_size=20))
+def test_whatever_comes_is_cut_into_lines_without_a_command_for_the_terminal(chunks: list[bytes]) -> None:
+    lines = Lines()
+    said = [line for chunk in chunks for line in lines.take(chunk)] + list(lines.rest())
+    for line in said:
+        assert len(line) <= 2000
+        assert not any(ord(each) < 32 or 127 <= ord(each) < 160 for each in line.replace("\t", ""))
+        list(explain(line))
+
+
+@given(
+    st.sampled_from(["wake", "level", "rest", "kept", "sent", "done", "sleep", "odd", "failed"]),
+    st.text(max_size=40),
+)
+def test_damaged_words_of_a_node_stop_nothing(name: str, rest: str) -> None:
+    list(explain(f"derb {name} {rest}"))
 
 
 def test_it_ends_when_its_time_is_over(tmp_path: Path) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+import random
+import signal
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +29,8 @@ from derb_tools.selftest_verdicts import (
 )
 from derb_tools.usb_port import find_port
 from tools.board.tiny import write_echo
-from tools.desk import SETTINGS, Desk, at_desk, bay_board
+from tools.command import run_derb
+from tools.desk import SETTINGS, Desk, at_desk, bay_board, noisy, slow
 
 WAKE = {
     "awake_ms": 2400,
@@ -164,8 +168,32 @@ def test_a_node_with_nothing_in_its_settings_is_told_so(tmp_path: Path) -> None:
     assert "kind must be one of" in report["checks"][0]["value"]
 
 
+@pytest.mark.parametrize("harm", [noisy(5, 4000), slow(6000)], ids=["noisy", "slow"])
+def test_over_a_bad_line_the_verdict_is_the_same(harm: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    with at_desk(bay_board(tmp_path), tmp_path) as desk:
+        desk.cable.to_board = harm
+        _, report = selftest(desk)
+    assert problems(report) == {"broker"}
+    assert len(report["checks"]) == 9
+
+
+def test_interrupted_at_random_bytes_the_node_can_be_tested_again(tmp_path: Path) -> None:
+    chance = random.Random(8)
+    board = bay_board(tmp_path)
+    with at_desk(board, tmp_path) as desk:
+        settings, key = board.nvs()["derb"]["cfg"], board.nvs()["derb"]["key"]
+        for _ in range(3):
+            end_at = desk.cable.counts["to_board"] + chance.randrange(20, 9000)
+            with desk.running("selftest") as process:
+                while process.poll() is None and desk.cable.counts["to_board"] < end_at:
+                    time.sleep(0.002)
+                process.send_signal(chance.choice([signal.SIGINT, signal.SIGKILL]))
+                assert process.wait(20) in (1, 130, -signal.SIGKILL)
+        _, report = selftest(desk)
+        assert problems(report) == {"broker"}
+    assert (board.nvs()["derb"]["cfg"], board.nvs()["derb"]["key"]) == (settings, key)
+
+
 @pytest.mark.parametrize("typed", [["--port"], ["--wait", "0"], ["--nonsense"]])
 def test_misuse_is_exit_code_2(typed: list[str]) -> None:
-    from tools.command import run_derb
-
     assert run_derb("selftest", *typed).returncode == 2
