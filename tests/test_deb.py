@@ -67,7 +67,7 @@ def unpacked(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def derb(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """Run the package's program with a Python that has no packages of its own."""
     python = getattr(sys, "_base_executable", sys.executable)
-    command = [python, "-I", "-S", root / "usr/bin/derb", *words]
+    command = [python, "-I", "-S", root / "opt/derb/bin/derb", *words]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
@@ -80,9 +80,11 @@ def test_its_gateway_checks_a_configuration_with_no_package_from_outside(
 
 
 def test_it_installs_itself_as_a_service_and_takes_it_back(unpacked: Path, tmp_path: Path) -> None:
-    words = ("--root", str(tmp_path), "--site", "s", "--command", "/usr/bin/derb")
+    words = ("--root", str(tmp_path), "--site", "s", "--command", "/opt/derb/bin/derb")
     assert derb(unpacked, "gateway", "install", *words).returncode == 0
-    assert "/usr/bin/derb gateway run" in (tmp_path / "etc/systemd/system/derb-gateway.service").read_text()
+    assert (
+        "/opt/derb/bin/derb gateway run" in (tmp_path / "etc/systemd/system/derb-gateway.service").read_text()
+    )
     assert derb(unpacked, "gateway", "uninstall", "--root", str(tmp_path)).returncode == 0
     assert list(tmp_path.iterdir()) == []
 
@@ -95,13 +97,27 @@ def test_debian_is_told_what_it_needs(package: Path) -> None:
     assert f"python3 (>= {low}), python3 (<< {high}), mosquitto" in fields["Depends"]
 
 
+def test_its_scripts_are_good_ones(package: Path, tmp_path: Path) -> None:
+    subprocess.run(["dpkg-deb", "-e", package, tmp_path / "control"], check=True)
+    for name in ("prerm", "postinst"):
+        script = tmp_path / "control" / name
+        assert script.stat().st_mode & 0o777 == 0o755
+        subprocess.run(["sh", "-n", script], check=True)
+
+
+def test_it_takes_no_name_that_debian_has(package: Path) -> None:
+    """icu-devtools has a /usr/bin/derb; dpkg would refuse a second one."""
+    listed = subprocess.run(["dpkg-deb", "-c", package], capture_output=True, text=True, check=True).stdout
+    assert not [line for line in listed.splitlines() if "./usr/bin/" in line]
+
+
 def test_only_root_may_write_what_it_brings(unpacked: Path, package: Path) -> None:
     listed = subprocess.run(["dpkg-deb", "-c", package], capture_output=True, text=True, check=True).stdout
     for line in listed.splitlines():
         mode, owner = line.split()[:2]
         assert owner == "root/root"
         assert mode[5] == mode[8] == "-", line
-    assert (unpacked / "usr/bin/derb").stat().st_mode & 0o777 == 0o755
+    assert (unpacked / "opt/derb/bin/derb").stat().st_mode & 0o777 == 0o755
     assert (unpacked / "usr/share/derb/prometheus-rules.yml").is_file()
 
 

@@ -18,6 +18,7 @@ from derb_gateway.install_plan import CONFIG, STATE, UNIT, USER, own_command, pl
 from derb_gateway.mosquitto import find_mosquitto, mosquitto_conf
 
 FAILED, MISUSED = 1, 2
+_BOOTED = Path("/run/systemd/system")  # sd_booted(3)
 
 RootOption = Annotated[
     Path, typer.Option(help="install below this folder, for an image or a trial; runs nothing")
@@ -141,7 +142,7 @@ def _after_uninstall(done: Manifest) -> list[list[str]]:
 def _run_all(commands: list[list[str]]) -> None:
     """Run each, whatever became of the one before; what failed is said and makes the command fail."""
     failed = False
-    for command in commands:
+    for command in commands if _BOOTED.is_dir() else _without_systemctl(commands):
         try:
             code = subprocess.run(command, check=False).returncode
         except OSError as error:
@@ -152,6 +153,13 @@ def _run_all(commands: list[list[str]]) -> None:
             typer.echo(f"failed: {' '.join(command)}", err=True)
     if failed:
         raise typer.Exit(FAILED)
+
+
+def _without_systemctl(commands: list[list[str]]) -> list[list[str]]:
+    """Return what can be done in a container or an image, where no service runs."""
+    if any(command[0] == "systemctl" for command in commands):
+        typer.echo("systemd does not run here: nothing is started or stopped now", err=True)
+    return [command for command in commands if command[0] != "systemctl"]
 
 
 def _data_left(root: Path) -> list[str]:

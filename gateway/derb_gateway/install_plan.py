@@ -41,11 +41,13 @@ _REGISTRY = """# Which node is bolted to what, and the nodes' keys. `derb gatewa
 
 def own_command() -> str:
     """Return the path of the derb that runs now; StopError if it is not an installed one."""
+    asked = Path(sys.argv[0])
+    if asked.is_file() and asked.resolve().name == "derb":
+        return str(asked.resolve())
     beside = Path(sys.executable).parent / "derb"
-    found = beside if beside.is_file() else Path(sys.argv[0]).absolute()
-    if found.name != "derb":
-        raise StopError("give --command: the path of an installed derb")
-    return str(found)
+    if sys.prefix != sys.base_prefix and beside.is_file():  # else another program of that name
+        return str(beside)
+    raise StopError("give --command: the path of an installed derb")
 
 
 def config_text(site: str) -> str:

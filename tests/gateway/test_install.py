@@ -2,16 +2,19 @@
 
 import json
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from derb_gateway import install_cli
 from derb_gateway.cli import app
 from derb_gateway.config import load_config
 from derb_gateway.errors import StopError
 from derb_gateway.install_changes import Change, File, Folder, Link, under
 from derb_gateway.install_manifest import MANIFEST, Manifest
-from derb_gateway.install_plan import CONFIG, REGISTRY, UNIT, plan
+from derb_gateway.install_plan import CONFIG, REGISTRY, UNIT, own_command, plan
 from typer.testing import CliRunner, Result
 
 runner = CliRunner()
@@ -223,3 +226,39 @@ def test_the_manifest_holds_no_key(root: Path) -> None:
     kinds = {change["kind"] for change in json.loads(under(root, MANIFEST).read_text())["changes"]}
     assert {"file", "folder", "link"} <= kinds
     assert "text" not in under(root, MANIFEST).read_text()
+
+
+def test_the_service_runs_the_derb_that_installs_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = tmp_path / "opt" / "derb"
+    real.parent.mkdir()
+    real.touch()
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "derb").symlink_to(real)
+    monkeypatch.setattr("sys.argv", [str(tmp_path / "bin" / "derb"), "gateway", "install"])
+    assert own_command() == str(real)
+    monkeypatch.setattr("sys.argv", ["/somewhere/__main__.py"])
+    monkeypatch.setattr("sys.prefix", sys.base_prefix)
+    with pytest.raises(StopError, match="give --command"):
+        own_command()
+
+
+def test_where_no_systemd_runs_the_rest_is_done_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran: list[list[str]] = []
+
+    def run(command: list[str], *, check: bool) -> subprocess.CompletedProcess[str]:
+        assert not check
+        ran.append(command)
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr("subprocess.run", run)
+    commands = [["systemd-sysusers"], ["systemctl", "stop", UNIT], ["userdel", "derb"]]
+    monkeypatch.setattr(install_cli, "_BOOTED", tmp_path / "nowhere")
+    install_cli._run_all(commands)
+    assert ran == [["systemd-sysusers"], ["userdel", "derb"]]
+    assert "systemd does not run here" in capsys.readouterr().err
+    ran.clear()
+    monkeypatch.setattr(install_cli, "_BOOTED", tmp_path)
+    install_cli._run_all(commands)
+    assert ran == commands

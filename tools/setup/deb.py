@@ -1,7 +1,8 @@
 """Builds dist/derb_<version>_<arch>.deb: the gateway with all its Python packages inside, so that it needs no internet.
 
-The packages are wheels for the processor and the Python of the target, unpacked into /usr/lib/derb, where dpkg knows every
-file; nothing is compiled and nothing is built there. So a laptop builds the package for a Raspberry Pi:
+The packages are wheels for the processor and the Python of the target, unpacked into /opt/derb/lib, where dpkg knows every
+file; nothing is compiled and nothing is built there. Not in /usr/bin: Debian's icu-devtools has a program of the same name
+there. So a laptop builds the package for a Raspberry Pi:
 
     make deb ARCH=arm64 PYTHON_VERSION=3.11
 """
@@ -18,14 +19,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PLATFORMS = {"amd64": "x86_64", "arm64": "aarch64"}
 _GLIBC = ("manylinux2014", "manylinux_2_17", "manylinux_2_28", "manylinux_2_34")
-_LIB = Path("usr/lib/derb")
+_LIB = Path("opt/derb/lib")
 
 LAUNCHER = """#!/usr/bin/python3 -I
 # The packages beside this program, before any of the system's.
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib" / "derb"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 
 from derb_tools.cli import main
 
@@ -35,15 +36,19 @@ main()
 PRERM = """#!/bin/sh
 set -e
 if [ "$1" = remove ] && [ -f /etc/derb/install.json ]; then
-    derb gateway uninstall || true
+    /opt/derb/bin/derb gateway uninstall || true
 fi
-find /usr/lib/derb -name __pycache__ -prune -exec rm -rf {} +
+if [ "$1" = remove ] && [ "$(readlink /usr/local/bin/derb)" = /opt/derb/bin/derb ]; then
+    rm -f /usr/local/bin/derb
+fi
+find /opt/derb -name __pycache__ -prune -exec rm -rf {} +
 """
 
 POSTINST = """#!/bin/sh
 set -e
 if [ "$1" = configure ]; then
-    python3 -m compileall -q /usr/lib/derb || true   # else each start would compile, and keep nothing of it
+    python3 -m compileall -q /opt/derb/lib || true   # else each start would compile, and keep nothing of it
+    [ -e /usr/local/bin/derb ] || ln -s /opt/derb/bin/derb /usr/local/bin/derb
     if [ -f /etc/derb/install.json ] && [ -d /run/systemd/system ]; then
         systemctl try-restart derb-gateway.service || true
     else
@@ -143,7 +148,7 @@ def version() -> str:
 
 
 def _lay_out(tree: Path) -> None:
-    _write(tree / "usr/bin/derb", LAUNCHER, 0o755)
+    _write(tree / "opt/derb/bin/derb", LAUNCHER, 0o755)
     for source, place in (
         ("LICENSE", "usr/share/doc/derb/copyright"),
         ("docs/operations.md", "usr/share/doc/derb/operations.md"),
