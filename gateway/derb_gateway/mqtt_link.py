@@ -52,6 +52,9 @@ class Link:
         self.session_present = False
         self.open = False
         self.puback_code = 0
+        self.on_publish: Any = (
+            None  # paho's only while a PUBACK is waited for: it costs as much as a receipt does
+        )
 
     def acknowledge(self, mid: int) -> None:
         """Send the PUBACK of a message that this very connection brought."""
@@ -73,14 +76,18 @@ class Link:
 
     async def publish(self, topic: str, payload: bytes, timeout_s: float) -> int:
         """Publish at QoS 1 and return the PUBACK's reason code; one at a time. BrokerError."""
-        with translated():
-            await self._client.publish(topic, payload, 1, timeout=timeout_s)
+        self._paho.on_publish = self.on_publish
+        try:
+            with translated():
+                await self._client.publish(topic, payload, 1, timeout=timeout_s)
+        finally:
+            self._paho.on_publish = None
         return self.puback_code
 
     async def publish_often(self, topic: str, payload: bytes, times: int, timeout_s: float) -> None:
         """Publish the same at QoS 1 many times and wait for the last PUBACK. BrokerError."""
         for _ in range(times - 1):
-            self._paho.publish(topic, payload, 1)
+            self._paho.publish(topic, payload, 1)  # their PUBACKs come before the last one's
         await self.publish(topic, payload, timeout_s)
 
     async def subscribe(self, topic: str) -> None:
@@ -207,7 +214,8 @@ def _hook(link: Link, on_message: Callable[[Link, MQTTMessage], None] | None) ->
         link.puback_code = code.value
         on_publish(client, userdata, mid, code, properties)
 
-    paho.on_connect, paho.on_disconnect, paho.on_publish = connected, disconnected, published
+    paho.on_connect, paho.on_disconnect, paho.on_publish = connected, disconnected, None
+    link.on_publish = published
     paho.on_socket_open = opened
     if on_message is not None:
         paho.manual_ack_set(True)
