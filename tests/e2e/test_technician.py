@@ -22,22 +22,6 @@ def known_board(rig: Rig, folder: Path) -> SimBoard:
     return make_board(folder / "desk", rig.nodes[0], rig.ports, speed=SPEED)
 
 
-async def test_a_sound_node_passes_its_self_test_and_its_reading_has_its_receipt(tmp_path: Path) -> None:
-    node = planned(tmp_path, 1, "parking", log=0, awake_ms=8000)
-    async with Rig(tmp_path, [node], known_only=1) as rig:
-        with at_desk(known_board(rig, tmp_path), tmp_path) as desk:
-            done = await asyncio.to_thread(desk.derb, "selftest", "--json")
-            report = json.loads(done.stdout)
-            assert done.returncode == 0, report
-            assert report["pass"]
-            assert {each["check"] for each in report["checks"]} == {
-                "settings", "key", "magnetometer", "noise", "field", "battery", "radio", "broker", "receipt", "sleep",
-            }  # fmt: skip
-            await asyncio.to_thread(desk.wait_for, lambda: desk.ends()[-1:] == ["deepsleep"])
-        await rig.arrived_upstream(2)
-    assert set(rig.upstream.effects.values()) == {1}
-
-
 async def test_what_a_dead_node_held_reaches_the_platform_once_even_if_it_comes_to_life_again(
     tmp_path: Path,
 ) -> None:
@@ -98,6 +82,8 @@ async def test_a_flashed_node_is_provisioned_labelled_and_passes_as_the_readme_s
                 done = await asyncio.to_thread(desk.derb, *command.split()[1:], folder=tmp_path)
                 assert done.returncode == 0, done
                 recording += f"$ {command}\n{done.stderr}{done.stdout}"
+        await rig.arrived_upstream(2)
+    assert set(rig.upstream.effects.values()) == {1}, "its first readings reached the platform, once"
     keys = sum(len(command) + 1 for command in FIRST_MINUTES)
     print(recording, f"{keys} keystrokes, {time.monotonic() - begun_s:.0f} s", sep="\n")
     assert (tmp_path / "label.png").exists()

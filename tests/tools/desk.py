@@ -27,7 +27,7 @@ SPEED = 12  # its window of 3 s is then a quarter of a second
 
 def bay_board(folder: Path, **options: Any) -> SimBoard:
     """A parking node in an empty bay."""
-    recording = write_mag(folder / "bay.mag", [EARTH] * 20_000)
+    recording = write_mag(folder / "bay.mag", [EARTH] * 4_000)
     fields: dict[str, Any] = {
         "node_id": NODE_ID,
         "key": KEY,

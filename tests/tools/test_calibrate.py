@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import random
+import select
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from campaign import size
 from derb_tools.board import HcSr04, SimBoard
 from derb_tools.calibrate import NotSteady, learn_bay, measure
+from derb_tools.errors import ToolError
 from derb_tools.signal_picture import WIDTH, picture, sparkline
 from derb_tools.steadiness import ROUNDS, Depth, Field
 from tools.board.tiny import write_echo, write_mag
@@ -65,7 +72,7 @@ def test_nobody_there_to_say_that_it_is_empty_is_misuse(tmp_path: Path) -> None:
 
 def test_a_bay_in_which_something_moves_is_not_learnt(tmp_path: Path) -> None:
     board = bay_board(tmp_path)
-    moving = [(EARTH[0] + 9000 * (i % 3), *EARTH[1:]) for i in range(20_000)]
+    moving = [(EARTH[0] + 9000 * (i % 3), *EARTH[1:]) for i in range(4_000)]
     write_mag(tmp_path / "bay.mag", moving)
     with at_desk(board, tmp_path) as desk, desk.prompt() as prompt:
         prompt.load("calibrate")
@@ -78,19 +85,41 @@ def test_a_bay_in_which_something_moves_is_not_learnt(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("echoes", "message"),
-    [([[-2] * 15] * 400, "did not agree"), ([[1500] * 15] * 400, "is it empty")],
+    ("echoes", "refusal", "message"),
+    [([[-2] * 15] * 400, NotSteady, "did not agree"), ([[1500] * 15] * 400, ToolError, "is it empty")],
 )
 def test_a_container_that_is_no_empty_one_is_not_written(
-    tmp_path: Path, echoes: list[list[int]], message: str
+    tmp_path: Path, echoes: list[list[int]], refusal: type[ToolError], message: str
 ) -> None:
     board = container_board(tmp_path, echoes)
     before = settings_of(board)
-    with at_desk(board, tmp_path) as desk:
-        done = desk.derb("calibrate", "--empty", "--patience", "5")
-    assert done.returncode == 1
-    assert message in done.stderr
+    with at_desk(board, tmp_path) as desk, desk.prompt() as prompt:
+        prompt.load("calibrate")
+        settings = prompt.call("settings()")
+        with pytest.raises(refusal, match=message):
+            measure(prompt, settings, None, 1.5, lambda _: None)
     assert settings_of(board) == before
+
+
+def test_on_a_terminal_the_signal_is_drawn_while_it_comes(tmp_path: Path) -> None:
+    with at_desk(bay_board(tmp_path), tmp_path) as desk:
+        desk.leave_a_prompt()
+        near, terminal = pty.openpty()
+        command = [sys.executable, "-m", "derb_tools.cli", "calibrate", "--empty", "--port", desk.port]
+        drawn = b""
+        with subprocess.Popen(command, stdin=terminal, stdout=terminal, stderr=terminal) as process:
+            os.close(terminal)
+            while select.select([near], [], [], 20)[0]:
+                try:
+                    drawn += os.read(near, 4096)
+                except OSError:  # the last end of the terminal is closed
+                    break
+            assert process.wait(20) == 0, drawn
+        os.close(near)
+    text = drawn.decode()
+    assert text.count("spread") > 6
+    assert set("▁▂▃▄▅▆▇█") & set(text)
+    assert "learnt as free" in text
 
 
 def test_a_noisy_line_changes_nothing_in_what_is_written(tmp_path: Path) -> None:
@@ -111,7 +140,7 @@ def test_interrupted_at_random_bytes_the_settings_are_the_old_or_the_new(tmp_pat
     chance = random.Random(12)
     seen = set()
     with at_desk(board, tmp_path) as desk:
-        for _ in range(3):
+        for _ in range(size(12, 2)):
             end_at = desk.cable.counts["to_board"] + chance.randrange(5000, 11_000)
             with desk.running(
                 "calibrate", "--empty", "--full-mm", str(chance.randrange(200, 400))
@@ -127,7 +156,7 @@ def test_interrupted_at_random_bytes_the_settings_are_the_old_or_the_new(tmp_pat
         done = desk.derb("calibrate", "--empty", "--full-mm", "222")
         assert done.returncode == 0, done.stderr
     assert settings_of(board)["full_mm"] == 222
-    print(f"after 3 interruptions full_mm had been {seen}")
+    print(f"after the interruptions full_mm had been {seen}")
 
 
 def test_steadiness_asks_for_rounds_in_a_row() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from campaign import size
 from derb_gateway.registry import load_registry
 from derb_tools.board import SimBoard
 from derb_tools.provision import provision
@@ -118,7 +119,7 @@ def test_interrupted_at_random_bytes_it_can_be_run_again(
     chance = random.Random(3)
     words = ("--place", "maarif-001", "--gateway", "here", "--config", config)
     with at_desk(blank, tmp_path) as desk:
-        for _ in range(3):
+        for _ in range(size(12, 2)):
             end_at = desk.cable.counts["to_board"] + chance.randrange(1000, 4500)
             with desk.running("provision", *words) as process:
                 while process.poll() is None and desk.cable.counts["to_board"] < end_at:

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from campaign import size
 from derb_gateway.frame import decode_uplink
 from derb_gateway.pulled_file import read_pulled
 from derb_tools.board import HcSr04, SimBoard, Site
@@ -116,7 +117,7 @@ def test_interrupted_at_random_bytes_it_leaves_no_half_file_and_the_node_loses_n
 ) -> None:
     chance = random.Random(6)
     with at_desk(board, tmp_path) as desk:
-        for turn in range(3):
+        for turn in range(size(12, 2)):
             left = tmp_path / f"{turn}.json"
             end_at = desk.cable.counts["to_board"] + chance.randrange(20, 9000)
             with desk.running("pull", "--out", left) as process:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from campaign import size
 from derb_tools.at_node import WAIT_DEFAULT_S
 from derb_tools.board import Battery, HcSr04
 from derb_tools.prompt import Prompt
@@ -182,7 +183,7 @@ def test_interrupted_at_random_bytes_the_node_can_be_tested_again(tmp_path: Path
     board = bay_board(tmp_path)
     with at_desk(board, tmp_path) as desk:
         settings, key = board.nvs()["derb"]["cfg"], board.nvs()["derb"]["key"]
-        for _ in range(3):
+        for _ in range(size(12, 2)):
             end_at = desk.cable.counts["to_board"] + chance.randrange(20, 9000)
             with desk.running("selftest") as process:
                 while process.poll() is None and desk.cable.counts["to_board"] < end_at:

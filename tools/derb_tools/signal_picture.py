@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from statistics import median
 
-WIDTH = 48
+WIDTH = 40  # so that a line fits a terminal of 80 columns
 _LEVELS = "▁▂▃▄▅▆▇█"
 
 
