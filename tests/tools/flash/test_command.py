@@ -1,10 +1,12 @@
 """`derb flash` without a board: what is asked wrongly is said, an image for later is built, secrets are for the owner only."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from derb_tools.cli import build_app
-from derb_tools.errors import ToolError
+from derb_tools.errors import NoBoard, ToolError
+from derb_tools.flash import command
 from derb_tools.thirdparty import image_file
 from typer.testing import CliRunner
 
@@ -86,3 +88,22 @@ def test_nothing_plugged_in_is_said_with_what_to_do() -> None:
     assert code == 1
     assert "no board answers at /dev/derb-none" in said
     assert "hold BOOT, press RESET" in said
+
+
+def test_in_a_batch_a_board_that_fails_does_not_end_it_and_ctrl_c_sums_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def three_boards(*_: object) -> Iterator[str]:
+        yield from ("/dev/a", "/dev/b", "/dev/c")
+        raise KeyboardInterrupt
+
+    def one(port: str, *_: object, **_options: object) -> bool:
+        if port == "/dev/b":
+            raise NoBoard("no board answers at /dev/b")
+        return True
+
+    monkeypatch.setattr(command, "boards_in_turn", three_boards)
+    monkeypatch.setattr(command, "_one", one)
+    code, out, said = flash("xiao-esp32c3", "--bare", "--batch")
+    assert (code, out) == (1, "2 flashed, 1 failed\n")
+    assert said == "derb: no board answers at /dev/b"
