@@ -1,12 +1,6 @@
 """How long to wait after attempts that failed."""
 
-try:
-    from micropython import const
-except ImportError:  # CPython
-
-    def const(value):
-        return value
-
+from micropython import const
 
 _FIRST_BACKOFF_S = const(60)
 

@@ -1,6 +1,6 @@
 """A parking bay: when to sample its field, and what to say about it."""
 
-from derb import frame
+from derb import reading
 from derb.deadline import Deadline
 from derb.drivers import SensorError
 from derb.keepsake import SIZE as _KEEPSAKE_SIZE
@@ -56,7 +56,7 @@ class Bay:
             chip.start()
             self._sample(chip, now_s, deadline, said)
             if not said and (first or self.fault):
-                said.append((frame.PARKING, self._payload(None), True))
+                said.append((reading.PARKING, self._payload(None), True))
             self._rest(chip)
             self._keepsake.offer(self._last_s, self._detector)
         except SensorError as e:
@@ -79,7 +79,7 @@ class Bay:
             self._last_s = now
             count += 1
             if self._detector.step(dt_ms, x, y, z, temp or 0, self._rssi_dbm):
-                said.append((frame.PARKING, self._payload(now - self._since_s), True))
+                said.append((reading.PARKING, self._payload(now - self._since_s), True))
                 self._since_s = now
             if count >= _LEAST_SAMPLES and not self._detector.busy or deadline.over():
                 return
@@ -93,15 +93,15 @@ class Bay:
             chip.stop()
 
     def _payload(self, previous_s):
-        return frame.parking_payload(self._detector.state, self._detector.confidence, previous_s)
+        return reading.parking_payload(self._detector.state, self._detector.confidence, previous_s)
 
     def _failed(self, error, first):
         news = error.code != self.fault
         self.fault = error.code
         if not news:
             return []
-        said = [(frame.ALARM, frame.alarm_payload(frame.SENSOR_FAULT, error.code), True)]
-        said.append((frame.PARKING, frame.parking_payload(frame.UNKNOWN, 0, None), True))
+        said = [(reading.ALARM, reading.alarm_payload(reading.SENSOR_FAULT, error.code), True)]
+        said.append((reading.PARKING, reading.parking_payload(reading.UNKNOWN, 0, None), True))
         return said
 
     def dumps(self):

@@ -4,7 +4,7 @@ import time
 
 from micropython import const
 
-from derb import chunks, frame, orders
+from derb import chunks, orders, reading
 from derb.deadline import Deadline
 
 _MOST = const(8)  # commands in one wake
@@ -98,4 +98,4 @@ class Chores:
         self._link.extend(ms)
 
     def _answer(self, id, result, value):
-        return frame.ANSWER, frame.answer_payload(id, result, value), True
+        return reading.ANSWER, reading.answer_payload(id, result, value), True

@@ -2,7 +2,7 @@
 
 from micropython import const
 
-from derb import frame
+from derb import frame, reading
 
 CHUNK = const(192)
 WINDOW = const(6)  # chunks in one answer
@@ -15,7 +15,7 @@ def ask(key, node, version, file, offset, count):
     """Return the frame that asks for `count` chunks; version 0 and count 0: for nothing but a downlink."""
     out = bytearray((_HEAD,))
     for number in (version, file, offset):
-        frame.put_varint(out, number)
+        reading.put_varint(out, number)
     out.append(count)
     out.extend(bytes(max(0, _LEAST - len(out))))
     return bytes(out + frame.tag(key, b"derb1u", node, out))

@@ -5,13 +5,7 @@ without any true clock; only readings that outlive a loss of power need Unix tim
 (docs/protocol.md, Time).
 """
 
-try:
-    from micropython import const
-except ImportError:  # CPython
-
-    def const(value):
-        return value
-
+from micropython import const
 
 _EPOCH_S = const(946684800)  # the board counts from 2000
 

@@ -4,7 +4,7 @@ import struct
 
 from micropython import const
 
-from derb import fill_events, frame, guard
+from derb import fill_events, guard, reading
 from derb import level as levels
 from derb.fill_events import FillEvents
 from derb.fill_shape import Table, Tapered, points
@@ -13,10 +13,10 @@ from derb.level import NO_ECHO, NO_START, OK, REACH_MM, TOO_CLOSE, TOO_FAR, Leve
 from derb.stance import Stance
 
 _VALUES = {
-    "too_close": frame.TOO_CLOSE,
-    "too_far": frame.TOO_FAR,
-    "no_echo": frame.NO_ECHO,
-    "unstable": frame.UNSTABLE,
+    "too_close": reading.TOO_CLOSE,
+    "too_far": reading.TOO_FAR,
+    "no_echo": reading.NO_ECHO,
+    "unstable": reading.UNSTABLE,
 }
 # Blind zone and reach in mm by the data sheets: DFRobot SEN0311, MaxBotix PD11500. A trigger and an echo pin do not say
 # whose they are: 2 cm for an HC-SR04, 20 to 25 for a JSN-SR04T, so `level` reckons from where full is.
@@ -103,14 +103,14 @@ class Container:
             echoes_us = echoes_us + self._ranger.pings(self._config.pings)
         status, mm, level_x10 = self._level.measure(echoes_us, temp_c100, again, elapsed_s)
         self._events.step(status, level_x10, again, elapsed_s)
-        said = [(frame.LEVEL, frame.level_payload(_VALUES[status] if mm is None else mm), first)]
+        said = [(reading.LEVEL, reading.level_payload(_VALUES[status] if mm is None else mm), first)]
         self._looks(status)
         said.extend(_alarm(code, value) for code, value in self._news(mm))
         if self._failed(status, echoes_us):
-            said.append(_alarm(frame.SENSOR_FAULT, self._fault))
+            said.append(_alarm(reading.SENSOR_FAULT, self._fault))
         air_c100 = getattr(self._thermometer, "air_c100", None)
         if self._guard.fire(air_c100, elapsed_s):
-            said.append(_alarm(frame.FIRE, air_c100))
+            said.append(_alarm(reading.FIRE, air_c100))
         said.extend(_alarm(code, value) for code, value in self._stood(now))
         return said
 
@@ -122,18 +122,18 @@ class Container:
             return
         angle_deg = self._stance.look(now, self._sees_inside)
         if angle_deg is not None:
-            yield frame.TILT, angle_deg
+            yield reading.TILT, angle_deg
         if self._stance.fault != self._stance_fault:
             self._stance_fault = self._stance.fault
             if self._stance_fault:
-                yield frame.SENSOR_FAULT, self._stance_fault
+                yield reading.SENSOR_FAULT, self._stance_fault
 
     def _news(self, mm):
         if self._events.collected:
             depth_mm = self._config.empty_mm - self._config.full_mm
-            yield frame.COLLECTED, self._events.fell_x10 * depth_mm // 1000
+            yield reading.COLLECTED, self._events.fell_x10 * depth_mm // 1000
         if self._events.full:
-            yield frame.FULL, self._config.full_mm if mm is None else mm
+            yield reading.FULL, self._config.full_mm if mm is None else mm
 
     def _failed(self, status, echoes_us):
         """Count readings that only a broken or covered sensor gives; return whether it is news that it is one."""
@@ -156,7 +156,7 @@ class Container:
 
 
 def _alarm(code, value):
-    return frame.ALARM, frame.alarm_payload(code, value), True
+    return reading.ALARM, reading.alarm_payload(code, value), True
 
 
 def _shape(config):

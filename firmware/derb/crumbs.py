@@ -8,13 +8,7 @@ import binascii
 import struct
 import time
 
-try:
-    from micropython import const
-except ImportError:  # CPython
-
-    def const(value):
-        return value
-
+from micropython import const
 
 # Phases, in the order of a wake. Their numbers are in health readings.
 LOAD = const(1)

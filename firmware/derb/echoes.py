@@ -1,12 +1,6 @@
 """Pings of one reading: how far each went, and which of them came from one surface. Integers only, no hardware."""
 
-try:
-    from micropython import const
-except ImportError:  # CPython
-
-    def const(value):
-        return value
-
+from micropython import const
 
 AIR_LOW_C100, AIR_HIGH_C100 = const(-4000), const(8000)
 

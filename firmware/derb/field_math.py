@@ -1,12 +1,6 @@
 """Lengths of field vectors in nanotesla, in integers that stay below 2^30: a 32-bit board allocates nothing for them."""
 
-try:
-    from micropython import const
-except ImportError:  # CPython
-
-    def const(value):
-        return value
-
+from micropython import const
 
 FINE = const(6)  # averages are kept in 1/64 nT, so that slow drift is not lost in rounding
 _LARGEST_NT = const(1000000)

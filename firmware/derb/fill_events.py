@@ -3,13 +3,7 @@
 import binascii
 import struct
 
-try:
-    from micropython import const
-except ImportError:  # CPython
-
-    def const(value):
-        return value
-
+from micropython import const
 
 # A quick fall that lasts: refuse settles by up to 5 points an hour, a heap's top slides by some 10; crews take a third or more.
 _FALL_X10 = const(140)

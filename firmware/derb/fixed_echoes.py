@@ -1,12 +1,6 @@
 """Walls and hinges: echoes that come back from one place however full the container is. Integers only, no hardware."""
 
-try:
-    from micropython import const
-except ImportError:  # CPython
-
-    def const(value):
-        return value
-
+from micropython import const
 
 _SAME_MM = const(30)  # noise, and 10 K of temperature at half a metre
 # Weight of a place: per echo from it, when it is believed (three close together), at most.

@@ -2,13 +2,7 @@
 
 import struct
 
-try:
-    from micropython import const
-except ImportError:  # CPython
-
-    def const(value):
-        return value
-
+from micropython import const
 
 # Refuse does not get so hot by the sun; and no sun heats the air under a lid by 10 K in 5 minutes.
 _HOT_C100 = const(6500)

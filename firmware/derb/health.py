@@ -1,6 +1,6 @@
 """The health reading: how the node itself is."""
 
-from derb import frame
+from derb import reading
 
 
 def fields(battery_mv, reset_cause, kept, outbox, sensing, is_parking):
@@ -44,4 +44,4 @@ def of_vitals(vitals):
 
 def payload(pairs):
     """Return a health payload of (number, value) pairs in any order; None is left out."""
-    return frame.health_payload(sorted(pair for pair in pairs if pair[1] is not None))
+    return reading.health_payload(sorted(pair for pair in pairs if pair[1] is not None))

@@ -1,12 +1,6 @@
 """The detector's record in flash, where it outlives a loss of power: seldom enough for the flash, often enough to be of use."""
 
-try:
-    from micropython import const
-except ImportError:  # CPython
-
-    def const(value):
-        return value
-
+from micropython import const
 
 _NAME = "bay"
 _EVERY_S = const(21600)  # one save more may be made after so long: four a day

@@ -7,13 +7,7 @@ empty container; a bag on the sensor is `too_close`, not a full one.
 import binascii
 import struct
 
-try:
-    from micropython import const
-except ImportError:  # CPython
-
-    def const(value):
-        return value
-
+from micropython import const
 
 from derb import fixed_echoes
 from derb.echoes import (

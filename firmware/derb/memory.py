@@ -8,13 +8,7 @@ write costs one wake's changes, not everything. Behind them is room for a short 
 import binascii
 import struct
 
-try:
-    from micropython import const
-except ImportError:  # CPython
-
-    def const(value):
-        return value
-
+from micropython import const
 
 RTC_BYTES = const(2048)
 SLOT_SIZE = const(1008)

@@ -7,7 +7,7 @@ import esp32
 import machine
 from micropython import const
 
-from derb import VERSION, frame
+from derb import VERSION, frame, reading
 from derb import config as configuration
 from derb import crumbs as step
 from derb.backoff import backoff_s
@@ -182,7 +182,7 @@ class Node:
             + health.of_vitals(kept.vitals)
             + health.of_crumbs(self.crumbs)
         )
-        return [(frame.HEALTH, health.payload(pairs), urgent)]
+        return [(reading.HEALTH, health.payload(pairs), urgent)]
 
     def _told_at_once(self):
         """Return the pairs of a health reading whose change is told at once: a person may wait for it."""
@@ -202,8 +202,8 @@ class Node:
         shed = outbox.shed - self.kept.shed_told
         if shed > 0:
             self.kept.shed_told = outbox.shed
-            payload = frame.alarm_payload(frame.READINGS_SHED, shed)
-            kept.append((outbox.put(frame.ALARM, payload), frame.ALARM, payload))
+            payload = reading.alarm_payload(reading.READINGS_SHED, shed)
+            kept.append((outbox.put(reading.ALARM, payload), reading.ALARM, payload))
         if not kept:
             return
         # Readings count as kept, and their numbers as used, only once RTC memory says so; with them what was sensed.

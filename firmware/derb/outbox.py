@@ -7,13 +7,7 @@ before any parking event or alarm, and counted. What is on flash when is the cal
 
 import struct
 
-try:
-    from micropython import const
-except ImportError:  # CPython
-
-    def const(value):
-        return value
-
+from micropython import const
 
 MAX_SEQUENCE = const(16383)
 RAM_BYTES = const(512)  # what the ring may take of the RTC record

@@ -10,13 +10,7 @@ import binascii
 import os
 import struct
 
-try:
-    from micropython import const
-except ImportError:  # CPython
-
-    def const(value):
-        return value
-
+from micropython import const
 
 SEGMENTS = const(24)
 # All that RTC memory holds at once; read whole, it leaves the heap room for a connection.

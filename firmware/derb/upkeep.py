@@ -2,7 +2,7 @@
 
 from micropython import const
 
-from derb import frame, orders
+from derb import frame, orders, reading
 from derb.links import LinkError
 from derb.remote import Remote
 
@@ -57,8 +57,8 @@ class Upkeep:
             return []
         said = [self._answer(reason)]
         if reason:
-            alarm = frame.alarm_payload(frame.UPDATE_RETURNED, self._update.version)
-            said.append((frame.ALARM, alarm, True))
+            alarm = reading.alarm_payload(reading.UPDATE_RETURNED, self._update.version)
+            said.append((reading.ALARM, alarm, True))
         return said
 
     @property
@@ -143,17 +143,17 @@ class Upkeep:
         if not delivered:
             self._gave_up(self._remote.failed())
         if pending.config_refused:
-            alarm = frame.alarm_payload(frame.CONFIG_REFUSED, pending.config_refused)
-            self._board.keep([(frame.ALARM, alarm, True)])
+            alarm = reading.alarm_payload(reading.CONFIG_REFUSED, pending.config_refused)
+            self._board.keep([(reading.ALARM, alarm, True)])
         if pending.config_taken or pending.config_refused:
             self.measure_soon = True  # the next wake begins at once, with what it changed
 
     def _gave_up(self, version):
         if version:
             self._board.log("config", -version)
-            alarm = frame.alarm_payload(frame.CONFIG_RETURNED, version)
-            self._board.keep([(frame.ALARM, alarm, True)])
+            alarm = reading.alarm_payload(reading.CONFIG_RETURNED, version)
+            self._board.keep([(reading.ALARM, alarm, True)])
 
     def _answer(self, reason):
         result = orders.FAILED if reason else orders.DONE
-        return frame.ANSWER, frame.answer_payload(self._update.command, result, reason), True
+        return reading.ANSWER, reading.answer_payload(self._update.command, result, reason), True

@@ -3,13 +3,7 @@
 import binascii
 import struct
 
-try:
-    from micropython import const
-except ImportError:  # CPython
-
-    def const(value):
-        return value
-
+from micropython import const
 
 MAX_CONTENT = const(300)
 _CRC_SIZE = const(4)

@@ -2,13 +2,7 @@
 
 import struct
 
-try:
-    from micropython import const
-except ImportError:  # CPython
-
-    def const(value):
-        return value
-
+from micropython import const
 
 PROTOCOL = const(1)
 

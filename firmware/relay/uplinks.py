@@ -3,13 +3,7 @@
 That the gateway has taken one is no receipt: only the gateway gives those, once the readings are on its disk.
 """
 
-try:
-    from micropython import const
-except ImportError:  # CPython
-
-    def const(value):
-        return value
-
+from micropython import const
 
 WINDOW = const(8)  # on the line and not yet taken
 AGAIN_MS = const(1000)

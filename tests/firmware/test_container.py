@@ -1,6 +1,6 @@
 """A container's wakes: what it pings, what it says."""
 
-from derb import frame
+from derb import reading
 from derb.config import Config, ConfigError
 from derb.container import FAULT_ABSENT, FAULT_BLOCKED, Container
 from derb.echoes import sound_mm_s
@@ -49,17 +49,17 @@ def _wakes(*bursts, config=_Config, saved=None, over=False, every_s=1800):
 
 
 def _values(wake):
-    return [int.from_bytes(payload, "little") for kind, payload, _ in wake if kind == frame.LEVEL]
+    return [int.from_bytes(payload, "little") for kind, payload, _ in wake if kind == reading.LEVEL]
 
 
 def _alarms(wake):
-    return [payload[0] for kind, payload, _ in wake if kind == frame.ALARM]
+    return [payload[0] for kind, payload, _ in wake if kind == reading.ALARM]
 
 
 def test_each_wake_says_one_level_or_its_reason():
     said, _ = _wakes([_at(900)], [[-1] * 9], [_at(2400)], [_at(100)])
     assert abs(_values(said[0])[0] - 900) <= 3
-    assert [_values(wake) for wake in said[1:]] == [[frame.NO_ECHO], [frame.TOO_FAR], [frame.TOO_CLOSE]]
+    assert [_values(wake) for wake in said[1:]] == [[reading.NO_ECHO], [reading.TOO_FAR], [reading.TOO_CLOSE]]
 
 
 def test_the_first_reading_is_urgent_and_others_are_not():
@@ -80,12 +80,12 @@ def test_a_reading_in_doubt_is_taken_again_at_once():
 
 def test_no_second_burst_when_time_is_over():
     said, _ = _wakes([_at(1450)], [_at(500), _at(500)], over=True)
-    assert _values(said[1]) == [frame.UNSTABLE]
+    assert _values(said[1]) == [reading.UNSTABLE]
 
 
 def test_an_emptying_is_said_at_once_when_both_bursts_show_it():
     said, _ = _wakes([_at(500)], [_at(1450), _at(1452)], [_at(1450)])
-    assert [_alarms(wake) for wake in said] == [[], [frame.COLLECTED], []]
+    assert [_alarms(wake) for wake in said] == [[], [reading.COLLECTED], []]
     fall = said[1][1][1][1:]
     assert 940 * 2 <= fall[0] % 128 + fall[1] * 128 <= 960 * 2
 
@@ -94,25 +94,25 @@ def test_full_is_said_once_and_again_only_after_an_emptying():
     said, _ = _wakes(
         [_at(400)], [_at(260)], [_at(258)], [_at(262)], [_at(1450), _at(1450)], [_at(400), _at(400)]
     )
-    assert [_alarms(wake) for wake in said] == [[], [], [frame.FULL], [], [frame.COLLECTED], []]
+    assert [_alarms(wake) for wake in said] == [[], [], [reading.FULL], [], [reading.COLLECTED], []]
     assert said[2][1][2]
 
 
 def test_refuse_in_the_blind_zone_of_a_high_container_is_full_and_no_fault():
     said, saved = _wakes([_at(400)], *[[_at(150)]] * 5)
-    assert [_alarms(wake) for wake in said] == [[], [], [frame.FULL], [], [], []]
+    assert [_alarms(wake) for wake in said] == [[], [], [reading.FULL], [], [], []]
     assert Container(_Ranger(_at(150)), lambda: 2000, _Config, saved).fault == 0
 
 
 def test_a_bag_on_the_sensor_of_a_low_container_is_a_fault_and_not_full():
     said, saved = _wakes([_at(1300)], *[[_at(150)]] * 5)
-    assert [_alarms(wake) for wake in said] == [[], [], [], [frame.SENSOR_FAULT], [], []]
+    assert [_alarms(wake) for wake in said] == [[], [], [], [reading.SENSOR_FAULT], [], []]
     assert Container(_Ranger(_at(150)), lambda: 2000, _Config, saved).fault == FAULT_BLOCKED
 
 
 def test_an_unplugged_sensor_is_a_fault_after_three_wakes_until_it_is_mended():
     said, saved = _wakes([_at(1300)], *[[[-1] * 9]] * 4)
-    assert [_alarms(wake) for wake in said] == [[], [], [], [frame.SENSOR_FAULT], []]
+    assert [_alarms(wake) for wake in said] == [[], [], [], [reading.SENSOR_FAULT], []]
     container = Container(_Ranger(_at(1300)), lambda: 2000, _Config, saved)
     assert container.fault == FAULT_ABSENT
     container.sense(lambda: 0, _Deadline(), False)
@@ -157,7 +157,7 @@ def test_damaged_memory_is_a_fresh_start():
 def test_what_may_have_happened_between_readings_is_a_matter_of_time():
     bursts = [_at(900)], [_at(280)] * 2
     said, _ = _wakes(*bursts, over=True, every_s=1800)
-    assert _values(said[1]) == [frame.UNSTABLE], "half the depth in half an hour"
+    assert _values(said[1]) == [reading.UNSTABLE], "half the depth in half an hour"
     said, _ = _wakes(*bursts, over=True, every_s=14400)
     assert abs(_values(said[1])[0] - 280) <= 3, "half the depth in four hours"
 

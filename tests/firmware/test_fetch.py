@@ -1,6 +1,6 @@
 """Chunks over a link that loses, doubles, delays and forges: in order, once, and asked for again only where they lack."""
 
-from derb import chunks, frame
+from derb import chunks, frame, reading
 from derb.fetch import Fetcher
 from derb.links import LinkError
 
@@ -42,7 +42,7 @@ class Sender:
 def chunk(offset, content, version=VERSION, file=1, key=KEY):
     out = bytearray((0x2F,))
     for number in (version, file, offset):
-        frame.put_varint(out, number)
+        reading.put_varint(out, number)
     out.extend(content)
     return bytes(out + frame.tag(key, b"derb1d", NODE, out))
 

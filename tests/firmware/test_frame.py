@@ -2,7 +2,7 @@
 
 import json
 
-from derb import frame
+from derb import frame, reading
 
 KEY = bytes(range(32))
 NODE = b"\x24\x0a\xc4\xa1\xb2\xc3"
@@ -69,8 +69,8 @@ def test_every_downlink_vector_is_read_or_refused_as_told():
 
 
 def test_a_parking_event_fits_16_bytes():
-    reading = (16383, 0, frame.parking_payload(frame.OCCUPIED, 97, 3600))
-    packed, count = frame.encode(KEY, NODE, frame.PARKING, 16383, lambda t: 127, False, [reading])
+    event = (16383, 0, reading.parking_payload(reading.OCCUPIED, 97, 3600))
+    packed, count = frame.encode(KEY, NODE, reading.PARKING, 16383, lambda t: 127, False, [event])
     assert (len(packed), count) == (16, 1)
 
 
@@ -78,40 +78,40 @@ def test_24_hourly_levels_fit_64_bytes_whatever_they_say():
     for step in (0, 1, 997, 8000):
         readings = []
         for i in range(24):
-            readings.append((16000 + i, 3600 * i + i % 3, frame.level_payload(i * step % 8186)))
+            readings.append((16000 + i, 3600 * i + i % 3, reading.level_payload(i * step % 8186)))
         packed, count = frame.encode(
-            KEY, NODE, frame.LEVEL, 16383, lambda t: 3600 * 23 + 100 - t, False, readings
+            KEY, NODE, reading.LEVEL, 16383, lambda t: 3600 * 23 + 100 - t, False, readings
         )
         assert (len(packed), count) == (64, 24)
 
 
 def test_no_frame_is_longer_than_240_bytes_and_the_oldest_go_first():
-    readings = [(i, i * 1000, frame.parking_payload(frame.FREE, 50, i)) for i in range(500)]
-    packed, count = frame.encode(KEY, NODE, frame.PARKING, 1, lambda t: 1000000 - t, False, readings)
+    readings = [(i, i * 1000, reading.parking_payload(reading.FREE, 50, i)) for i in range(500)]
+    packed, count = frame.encode(KEY, NODE, reading.PARKING, 1, lambda t: 1000000 - t, False, readings)
     assert len(packed) <= 240
     assert 40 < count < 80
 
 
 def test_a_health_reading_travels_alone():
     readings = [
-        (0, 0, frame.health_payload([(1, 3600), (2, -70)])),
-        (1, 5, frame.health_payload([(1, 3599)])),
+        (0, 0, reading.health_payload([(1, 3600), (2, -70)])),
+        (1, 5, reading.health_payload([(1, 3599)])),
     ]
-    assert frame.encode(KEY, NODE, frame.HEALTH, 1, lambda t: 10 - t, False, readings)[1] == 1
+    assert frame.encode(KEY, NODE, reading.HEALTH, 1, lambda t: 10 - t, False, readings)[1] == 1
 
 
 def test_a_duration_code_never_says_too_much_and_at_most_a_17th_too_little():
     for seconds in list(range(2000)) + [3600, 7200, 86399, 86400, 400000, 491519]:
-        code = frame.duration_code(seconds)
+        code = reading.duration_code(seconds)
         said = code if code < 16 else (16 + (code & 15)) << ((code >> 4) - 1)
         assert said <= seconds and (seconds - said) * 17 <= seconds, seconds
-    assert frame.duration_code(10000000) == 254
-    assert frame.duration_code(None) == 255
+    assert reading.duration_code(10000000) == 254
+    assert reading.duration_code(None) == 255
 
 
 def test_confidence_survives_within_one_percent():
     for percent in range(101):
-        code = frame.parking_payload(frame.FREE, percent, None)[0] & 63
+        code = reading.parking_payload(reading.FREE, percent, None)[0] & 63
         assert abs((100 * code + 31) // 63 - percent) <= 1
 
 

@@ -2,7 +2,7 @@
 
 import struct
 
-from derb import frame, orders
+from derb import orders, reading
 from derb.orders import Orders
 from derb.remote import Remote
 from fakes_nvs import FakeNvs
@@ -23,9 +23,9 @@ class Clock:
 
 def section(id, code=orders.IDENTIFY, deadline=NOW + 60, argument=20):
     out = bytearray()
-    frame.put_varint(out, id)
+    reading.put_varint(out, id)
     out.extend(struct.pack("<BI", code, deadline))
-    frame.put_varint(out, argument)
+    reading.put_varint(out, argument)
     return orders.COMMAND, bytes(out)
 
 

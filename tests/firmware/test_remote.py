@@ -1,7 +1,7 @@
 """A configuration from afar: as a whole or not at all, never an old one, and back to the last that worked."""
 
 from derb import config as configuration
-from derb import frame
+from derb import reading
 from derb.remote import KNOWN, OLD, REFUSED, TAKEN, Remote, read
 from fakes_nvs import FakeNvs, NvsCut
 
@@ -11,11 +11,11 @@ TRIES = 4
 
 def body(version, *fields):
     out = bytearray()
-    frame.put_varint(out, version)
+    reading.put_varint(out, version)
     for name, value in fields:
         out.append(configuration.REMOTE.index(name) + 1)
         if isinstance(value, int):
-            frame.put_svarint(out, value)
+            reading.put_svarint(out, value)
         else:
             out.append(len(value))
             out.extend(value)

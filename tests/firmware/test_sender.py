@@ -2,7 +2,7 @@
 
 import struct
 
-from derb import frame
+from derb import frame, reading
 from derb.links import LinkError
 from derb.sender import Sender
 from test_outbox import LEVEL, PARKING, Board
@@ -21,11 +21,11 @@ class Deadline:
 
 def downlink(unix_s, *ranges, head=b"\x30"):
     out = bytearray(head + struct.pack("<I", unix_s) + b"\x00")
-    frame.put_varint(out, len(ranges))
+    reading.put_varint(out, len(ranges))
     for boot, first, last in ranges:
-        frame.put_varint(out, boot)
-        frame.put_varint(out, last)
-        frame.put_varint(out, last - first)
+        reading.put_varint(out, boot)
+        reading.put_varint(out, last)
+        reading.put_varint(out, last - first)
     return bytes(out + frame.tag(KEY, b"derb1d", NODE, out))
 
 

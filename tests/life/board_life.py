@@ -64,17 +64,17 @@ class Radio:
         self._receipts.append((boot, last - count + 1, last))
 
     def receive(self, deadline):
-        from derb import frame
+        from derb import frame, reading
 
         if not self._receipts:
             return None
         Now.ms += EXCHANGE_MS[self._life.link]
         out = bytearray(b"\x30" + struct.pack("<I", UNIX_S + time.time()) + b"\x00")
-        frame.put_varint(out, len(self._receipts))
+        reading.put_varint(out, len(self._receipts))
         for boot, first, last in self._receipts:
-            frame.put_varint(out, boot)
-            frame.put_varint(out, last)
-            frame.put_varint(out, last - first)
+            reading.put_varint(out, boot)
+            reading.put_varint(out, last)
+            reading.put_varint(out, last - first)
         self._receipts = []
         self._means.remembered.session = 1
         return bytes(out + frame.tag(KEY, b"derb1d", NODE, out))

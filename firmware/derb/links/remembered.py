@@ -6,13 +6,7 @@ Nothing here is needed. After one failure all of it is forgotten, so a wrong mem
 import binascii
 import struct
 
-try:
-    from micropython import const
-except ImportError:  # CPython
-
-    def const(value):
-        return value
-
+from micropython import const
 
 SIZE = const(39)
 
