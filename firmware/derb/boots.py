@@ -7,6 +7,20 @@ from micropython import const
 _FIRST = const(8192)  # up to twice of it a boot number takes two bytes
 
 
+def begin(node):
+    """Begin a new boot for derb.node.Node: what RTC memory held is gone, not to be believed, or of another time line."""
+    from derb import queue
+
+    kept, clock = node.kept, node.clock
+    if queue.recall(node):
+        # The clock went back: what is kept was stamped on another time line, so it becomes a former boot's.
+        node.outbox.settle()
+        clock.unix_at_zero = kept.next_sense = kept.next_send = kept.next_health = 0
+        kept.sensing = b""
+    node.outbox.start()
+    queue.put_back(node)
+
+
 def take_boot(nvs, open_segments):
     """Return a new boot number; `nvs` as esp32.NVS, `open_segments()` gives the Segments."""
     # The files know better than a lost or torn NVS.

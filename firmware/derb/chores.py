@@ -4,7 +4,7 @@ import time
 
 from micropython import const
 
-from derb import chunks, orders, reading
+from derb import answers, chunks, once, orders, queue
 from derb.deadline import Deadline
 
 _MOST = const(8)  # commands in one wake
@@ -16,14 +16,13 @@ _ASK_EVERY_MS = const(5000)
 
 
 class Chores:
-    """Does commands over one connection. `board` is derb.node.Node: what it lends is at the end of that class.
+    """Does commands over one connection. `board` is derb.node.Node.
 
     After `run`, `reboot`, `recalibrate` and `diagnostics` say what is left to do when the connection is closed.
     """
 
-    def __init__(self, board, pending, begin_update):
+    def __init__(self, board, pending):
         self._board = board
-        self._begin_update = begin_update
         self._orders = pending
         self._deadline = self._link = None
         self.reboot = self.recalibrate = self.diagnostics = False
@@ -33,12 +32,12 @@ class Chores:
         """Do what was ordered, send the answers, and do what comes with their receipts; raise LinkError."""
         self._deadline, self._link = deadline, link
         for _ in range(_MOST):
-            said = [self._answer(id, orders.EXPIRED, 0) for id in self._orders.expired()]
+            said = [answers.answer(id, answers.EXPIRED, 0) for id in self._orders.expired()]
             command = self._orders.next()
             if command:
-                said.append(self._answer(command.id, *self._do(command)))
+                said.append(answers.answer(command.id, *self._do(command)))
             if said:
-                self._board.keep(said)
+                queue.keep(self._board, said)
                 sender.run(link, deadline)
             elif not self._stay(link, sender):
                 return
@@ -49,13 +48,14 @@ class Chores:
         if code == orders.IDENTIFY:
             return self._blink(min(argument, _LONGEST_BLINK_S))
         if code == orders.SELF_TEST:
-            return orders.DONE, self._board.self_test()
+            return answers.DONE, self._self_test()
         if code == orders.STAY_AWAKE:
             ms = min(argument, _LONGEST_AWAKE_MIN) * 60000
             self._awake_until = Deadline(ms)
             self._extend(ms + _MARGIN_MS)
         elif code == orders.RECALIBRATE:
             self.recalibrate = True
+            once.call("sense", "forget", self._board)
         elif code == orders.DIAGNOSTICS:
             self.diagnostics = True
         elif code == orders.REBOOT:
@@ -63,13 +63,31 @@ class Chores:
         elif code == orders.UPDATE:
             return self._begin_update(command)
         else:
-            return orders.REFUSED, 0
-        return orders.DONE, 0
+            return answers.REFUSED, 0
+        return answers.DONE, 0
+
+    def _self_test(self):
+        """Measure once, keep the readings; return the sensor fault."""
+        queue.keep(self._board, once.call("sense", "test", self._board))
+        return self._board.fault
+
+    def _begin_update(self, command):
+        from derb.update import Update
+
+        board = self._board
+        update = Update(board.nvs, board.config.board)
+        reason = update.begin(command.argument, command.id, command.deadline)
+        if reason:
+            return answers.FAILED, reason
+        board.update_wanted = True
+        return answers.STARTED, 0
 
     def _blink(self, seconds):
-        lamp = self._board.lamp()
+        from derb.drivers.lamp import lamp_of
+
+        lamp = lamp_of(self._board.config)
         if lamp is None:
-            return orders.REFUSED, 0
+            return answers.REFUSED, 0
         until = Deadline(seconds * 1000)
         self._extend(seconds * 1000 + _MARGIN_MS)
         while not until.over():
@@ -77,7 +95,7 @@ class Chores:
             time.sleep_ms(_BLINK_MS)
             self._board.feed()
         lamp.value(0)
-        return orders.DONE, 0
+        return answers.DONE, 0
 
     def _stay(self, link, sender):
         """Ask for downlinks until an order came; return False when the time to stay awake is over."""
@@ -96,6 +114,3 @@ class Chores:
     def _extend(self, ms):
         self._deadline.extend(ms)
         self._link.extend(ms)
-
-    def _answer(self, id, result, value):
-        return reading.ANSWER, reading.answer_payload(id, result, value), True

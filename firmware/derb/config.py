@@ -2,6 +2,8 @@
 
 import json
 
+from derb.settings import Settings
+
 # Held against gateway/derb_gateway/node_settings.toml by a test: a new setting goes there too, with its help.
 # name: (default, lowest, highest) for numbers, (default, longest) for text, (default, choices) for words.
 _NUMBERS = {
@@ -78,34 +80,32 @@ class ConfigError(Exception):
     """The configuration cannot be used; the text names every field that is wrong."""
 
 
-class Config:
-    """Every setting as an attribute of its own name."""
-
-    def __init__(self, **settings):
-        """Take defaults for what `settings` leaves out; raise ConfigError for what does not fit."""
-        problems = []
-        for name, (default, low, high) in _NUMBERS.items():
-            value = settings.pop(name, default)
-            if type(value) is not int or not low <= value <= high:
-                problems.append("%s must be a whole number from %d to %d" % (name, low, high))
-            setattr(self, name, value)
-        for name, (default, longest) in _TEXTS.items():
-            value = settings.pop(name, default)
-            if type(value) is not str or len(value.encode()) > longest:
-                problems.append("%s must be text of at most %d bytes" % (name, longest))
-            setattr(self, name, value)
-        for name, (default, choices) in _WORDS.items():
-            value = settings.pop(name, default)
-            if value not in choices:
-                problems.append("%s must be one of %s" % (name, ", ".join(choices)))
-            setattr(self, name, value)
-        problems.extend("there is no setting %s" % name for name in settings)
-        if not problems and self.full_mm >= self.empty_mm:
-            problems.append("full_mm must be less than empty_mm")
-        if not problems and self.fill_table:
-            problems.extend(_table_faults(self.fill_table))
-        if problems:
-            raise ConfigError("; ".join(sorted(problems)))
+def checked(**settings):
+    """Return the Settings, with defaults for what is left out; raise ConfigError for what does not fit."""
+    config, problems = Settings(), []
+    for name, (default, low, high) in _NUMBERS.items():
+        value = settings.pop(name, default)
+        if type(value) is not int or not low <= value <= high:
+            problems.append("%s must be a whole number from %d to %d" % (name, low, high))
+        setattr(config, name, value)
+    for name, (default, longest) in _TEXTS.items():
+        value = settings.pop(name, default)
+        if type(value) is not str or len(value.encode()) > longest:
+            problems.append("%s must be text of at most %d bytes" % (name, longest))
+        setattr(config, name, value)
+    for name, (default, choices) in _WORDS.items():
+        value = settings.pop(name, default)
+        if value not in choices:
+            problems.append("%s must be one of %s" % (name, ", ".join(choices)))
+        setattr(config, name, value)
+    problems.extend("there is no setting %s" % name for name in settings)
+    if not problems and config.full_mm >= config.empty_mm:
+        problems.append("full_mm must be less than empty_mm")
+    if not problems and config.fill_table:
+        problems.extend(_table_faults(config.fill_table))
+    if problems:
+        raise ConfigError("; ".join(sorted(problems)))
+    return config
 
 
 def _table_faults(text):
@@ -135,12 +135,12 @@ def parse(raw):
 
 
 def load(raw):
-    """Return the Config in the JSON bytes `raw`; raise ConfigError with all that is wrong."""
-    return Config(**parse(raw))
+    """Return the Settings in the JSON bytes `raw`; raise ConfigError with all that is wrong."""
+    return checked(**parse(raw))
 
 
 def vital(raw):
-    """Return a Config of what in the JSON bytes `raw` a node needs to be heard, as far as it is sound; never fails."""
+    """Return Settings of what in the JSON bytes `raw` a node needs to be heard, as far as it is sound; never fails."""
     try:
         settings = json.loads(raw)
     except ValueError:
@@ -149,8 +149,8 @@ def vital(raw):
     for name in _VITAL:
         if isinstance(settings, dict) and name in settings:
             try:
-                Config(**{name: settings[name]})
+                checked(**{name: settings[name]})
             except ConfigError:
                 continue  # this one does without; it was counted when the whole was refused
             sound[name] = settings[name]
-    return Config(**sound)
+    return checked(**sound)

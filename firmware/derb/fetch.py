@@ -1,10 +1,38 @@
 """Gets the pieces of an update over the connection that is open."""
 
-from derb import chunks, frame
+from micropython import const
+
+from derb import chunks, frame, queue
 from derb.links import LinkError
 
-_ANSWER_MS = 3000
-_TRIES = 3
+_FETCH_MS = const(60000)  # of one wake for an update
+_ANSWER_MS = const(3000)
+_TRIES = const(3)
+
+
+def run(node, link, sender, deadline):
+    """Fetch as much of the update as this wake gives time for."""
+    from derb.update import Update
+
+    node.storage.ready(True)
+    deadline.extend(_FETCH_MS)
+    link.extend(_FETCH_MS)
+    update = Update(node.nvs, node.config.board)
+    fetcher = Fetcher(node, link, sender, update.version, deadline)
+    try:
+        reason = update.fetch(fetcher.pieces, node.clock.to_unix(node.clock.now()))
+    except (LinkError, frame.FrameError) as e:
+        node.log("update", -update.left, e)  # goes on at the next wake, where it stopped
+        return
+    finally:
+        node.kept.vitals.downlinks_refused += fetcher.refused
+    node.update_wanted = False
+    node.log("update", "refused" if reason else "tried", reason)
+    if reason:
+        queue.keep(node, [update.answer(reason)])
+        sender.run(link, deadline)
+    else:
+        node.reboot = True
 
 
 class Fetcher:

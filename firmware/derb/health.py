@@ -3,18 +3,19 @@
 from derb import reading
 
 
-def fields(battery_mv, reset_cause, kept, outbox, sensing, is_parking):
-    """Return (number, value) pairs of what the wake knows, save what is told at once; `battery_mv`, `sensing` may be None."""
+def fields(node, reset_cause):
+    """Return (number, value) pairs of what the wake knows, save what is told at once; `node` is derb.node.Node."""
+    kept = node.kept
     return [
-        (1, battery_mv),
+        (1, node.battery_mv),
         (2, kept.rssi_dbm or None),
         (4, reset_cause),
         (5, kept.awake_ms),
-        (6, len(outbox)),
-        (7, outbox.shed),
+        (6, len(node.outbox)),
+        (7, node.outbox.shed),
         (8, kept.failures),
         (10, kept.flash_writes),
-        (13, sensing.state if sensing and is_parking else None),
+        (13, node.state if node.config.kind == "parking" else None),
     ]
 
 

@@ -4,7 +4,6 @@ import struct
 
 from micropython import const
 
-from derb.links import remembered
 from derb.vitals import SIZE as VITALS_SIZE
 from derb.vitals import Vitals
 
@@ -25,6 +24,7 @@ _NAMES = (
 )
 _FORMAT = "<IIIIIIIIBbBH"
 _SIZE = const(37)
+WAY_SIZE = const(39)  # of what derb.links.remembered keeps of a connection
 
 
 class Kept:
@@ -39,8 +39,8 @@ class Kept:
             setattr(self, name, value)
         end = at + self.outbox_size
         self.outbox = record[at:end]
-        self.way = record[end : end + remembered.SIZE]
-        self.sensing = record[end + remembered.SIZE :]
+        self.way = record[end : end + WAY_SIZE] or bytes(WAY_SIZE)
+        self.sensing = record[end + WAY_SIZE :]
 
     def dumps(self):
         """Return what must be remembered in sleep."""

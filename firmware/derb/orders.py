@@ -8,7 +8,7 @@ import struct
 
 from micropython import const
 
-from derb import frame, remote
+from derb import frame
 
 CONFIG = const(1)
 COMMAND = const(2)
@@ -20,12 +20,6 @@ STAY_AWAKE = const(4)
 DIAGNOSTICS = const(5)
 REBOOT = const(6)
 UPDATE = const(7)
-
-DONE = const(1)
-STARTED = const(2)
-FAILED = const(3)
-EXPIRED = const(4)
-REFUSED = const(5)
 
 
 class Command:
@@ -39,16 +33,19 @@ class Command:
 
 
 class Orders:
-    """Reads sections; `nvs` is as esp32.NVS, `remote` the configuration from afar, `clock` the node's."""
+    """Reads sections; `nvs` is as esp32.NVS, `remote()` gives the configuration from afar, `clock` is the node's.
 
-    def __init__(self, nvs, remote, clock):
+    `fresh_s`: gateway time of the last downlink before that cannot be an old one.
+    """
+
+    def __init__(self, nvs, remote, clock, fresh_s=None):
         self._nvs = nvs
         self._remote = remote
         self._clock = clock
         self._last = None  # id of the command begun last
         self._command = None
         self._expired = []
-        self._fresh_s = None  # gateway time of the last downlink that cannot be an old one
+        self._fresh_s = fresh_s
         self.stale = 0  # sections refused because they were old
         self.malformed = 0
         self.config_refused = 0  # version that was just refused
@@ -70,11 +67,14 @@ class Orders:
                 self.malformed += 1
 
     def _configure(self, body):
-        became = self._remote.offer(body)
+        from derb import remote
+
+        configuration = self._remote()
+        became = configuration.offer(body)
         if became == remote.TAKEN:
             self.config_taken = True
         elif became == remote.REFUSED:
-            self.config_refused = self._remote.top
+            self.config_refused = configuration.top
         elif became == remote.OLD:
             self.stale += 1
 

@@ -5,17 +5,14 @@ other reasons: power was lost before it was on flash, or there is no room left; 
 before any parking event or alarm, and counted. What is on flash when is the caller's to say, with `settle`.
 """
 
-import struct
-
 from micropython import const
+
+from derb import queue_record
+from derb.queue_record import ENTRY_SIZE as _ENTRY_SIZE
 
 MAX_SEQUENCE = const(16383)
 RAM_BYTES = const(512)  # what the ring may take of the RTC record
 
-_HEAD = "<IIIHH"  # boot, first boot since power-on, shed, next sequence, readings on flash
-_HEAD_SIZE = const(16)
-_ENTRY = "<BBHI"  # payload length, kind, sequence, time
-_ENTRY_SIZE = const(8)
 _PRECIOUS = (1, 4)  # kinds that go last: parking, alarm
 _NO_SPACE = const(28)  # ENOSPC
 
@@ -58,34 +55,23 @@ class Outbox:
 
     def restore(self, record):
         """Take back what `dumps` gave before sleep; return False if it is not sound."""
-        if len(record) < _HEAD_SIZE:
+        found = queue_record.unpack(record)
+        if not found:
             return False
-        ring, at = [], _HEAD_SIZE
-        while at + _ENTRY_SIZE <= len(record):
-            length, kind, number, t = struct.unpack(_ENTRY, record[at : at + _ENTRY_SIZE])
-            at += _ENTRY_SIZE + length
-            ring.append((number, kind, t, bytes(record[at - length : at])))
-        if at != len(record):
-            return False
-        head = struct.unpack(_HEAD, record[:_HEAD_SIZE])
-        self.boot, self.power_boot, self.shed, self.next_sequence, self.on_flash = head
-        self._ring = ring
-        self._ring_bytes = len(record) - _HEAD_SIZE
+        (self.boot, self.power_boot, self.shed, self.next_sequence, self.on_flash), self._ring = found
+        self._ring_bytes = sum(_ENTRY_SIZE + len(entry[3]) for entry in self._ring)
         return True
 
     def dumps(self):
         """Return what must be kept in RTC memory."""
-        flash = self._count_flash()
-        out = bytearray(struct.pack(_HEAD, self.boot, self.power_boot, self.shed, self.next_sequence, flash))
-        for sequence, kind, t, payload in self._ring:
-            out.extend(struct.pack(_ENTRY, len(payload), kind, sequence, t))
-            out.extend(payload)
-        return bytes(out)
+        self._count_flash()
+        head = self.boot, self.power_boot, self.shed, self.next_sequence, self.on_flash
+        return queue_record.pack(head, self._ring)
 
     def _count_flash(self):
         if self.on_flash is None:
             try:
-                self.on_flash = min(65535, sum(segment.count for segment in self._open_segments().index()))
+                self.on_flash = sum(segment.count for segment in self._open_segments().index())
             except OSError:
                 self.flash_errors += 1
                 return 0  # looked for again in the next wake
@@ -174,49 +160,12 @@ class Outbox:
         self.shed += 1
 
     def batches(self):
-        """Yield (boot, kind, readings, age_s, age_is_bound): runs that fit one frame's rules, oldest first.
+        """Yield (boot, kind, readings, age_s, age_is_bound): runs that fit one frame's rules, oldest first; see derb.batches."""
+        from derb.batches import batches
 
-        `readings` are (sequence, time, payload); `age_s(time)` gives an age. While the clock is not known, this boot's
-        readings come first, since their receipt brings the time that the older ones need.
-        """
         index = self._count_flash() and list(self._open_segments().index()) or []
         ring = [self._timed(entry) for entry in self._ring]
-        for segment in index:
-            entries = [entry for entry in self._open_segments().read(segment) if not self._waits(entry)]
-            if segment is index[-1]:
-                # One frame for what was written yesterday and what was read now, if they follow each other.
-                entries, ring = entries + ring, []
-            yield from self._runs(entries)
-        yield from self._runs(ring)
-        for segment in index:
-            if segment.first[0] < self.power_boot:
-                entries = self._open_segments().read(segment)
-                yield from self._runs([entry for entry in entries if self._waits(entry)])
-
-    def _waits(self, entry):
-        # From before the last loss of power: its age needs the time, which the receipt for a newer one brings.
-        return entry[0] < self.power_boot and not self._clock.known
-
-    def _runs(self, entries):
-        at = 0
-        while at < len(entries):
-            end = at + 1
-            while end < len(entries) and _follows(entries[end - 1], entries[end]):
-                end += 1
-            boot, _, kind, _, is_unix, _ = entries[at]
-            run = [(entry[1], entry[3], entry[5]) for entry in entries[at:end]]
-            age_s, is_bound = self._ages(boot, is_unix, run[-1][1])
-            yield boot, kind, run, age_s, is_bound
-            at = end
-
-    def _ages(self, boot, is_unix, newest):
-        now = self._clock.now()
-        if is_unix and self._clock.known:
-            return lambda t: self._clock.to_unix(now) - t, False
-        if boot >= self.power_boot and not is_unix:
-            return lambda t: now - t, False
-        # Made before power was lost, and no common clock: at least as old as this boot.
-        return lambda t: now + newest - t, True
+        return batches(ring, index, self._open_segments, self._clock, self.power_boot)
 
     def take_receipts(self, ranges):
         """Drop every reading that the (boot, first, last) `ranges` name.
@@ -249,10 +198,6 @@ class Outbox:
                 segments.remove(segment)
                 done.extend((entry[0], entry[1]) for entry in entries)
                 self.on_flash = None
-
-
-def _follows(older, newer):
-    return newer[0] == older[0] and newer[1] == older[1] + 1 and newer[2] == older[2] and newer[4] == older[4]
 
 
 def _covered(boot, sequence, ranges):

@@ -88,12 +88,3 @@ def alarm_payload(code, value):
     out = bytearray((code,))
     put_svarint(out, value)
     return bytes(out)
-
-
-def answer_payload(command, result, value):
-    """Return the bytes of an answer to a command."""
-    out = bytearray()
-    put_varint(out, command)
-    out.append(result)
-    put_svarint(out, value)
-    return bytes(out)

@@ -45,12 +45,12 @@ class Remote:
             self.version = version
             self.on_trial = name == "cfg_try"
             return config
-        return configuration.Config(**dict(self._provisioned))
+        return configuration.checked(**dict(self._provisioned))
 
     def _whole(self, settings):
         merged = dict(self._provisioned)
         merged.update(settings)
-        return configuration.Config(**merged)
+        return configuration.checked(**merged)
 
     def refused(self):
         """Return the newest version if it is not in force, else 0."""

@@ -1,38 +1,69 @@
-"""One connection of a wake: send, take receipts and orders, and note how it went."""
+"""The stage of a wake that sends: one connection, receipts and orders, and how it went."""
 
 import gc
+import os
 import sys
 import time
 
 from derb import crumbs as step
+from derb.backoff import backoff_s
+from derb.drivers.battery import millivolts
 from derb.links import LinkError
+from derb.links.remembered import Remembered
 from derb.links.ways import Means, ways_out
 from derb.sender import Sender
 
 
+def run(node):
+    """Go, if it is time to, and come back with the radio off; what happened out there does not end the wake."""
+    if is_due(node):
+        Trip(node).run()
+
+
+def is_due(node):
+    """Return whether there is a reason to send now, and nothing against it."""
+    kept, config = node.kept, node.config
+    if node.clock.now() < kept.next_send:
+        return False
+    if node.battery_mv is not None and node.battery_mv < config.radio_min_mv:
+        node.log("gated", node.battery_mv)  # a transmission could be what resets the chip
+        return False
+    if node.update_wanted or not len(node.outbox):
+        return node.update_wanted
+    if any(urgent for _, _, urgent in node.said) or kept.failures or node.crumbs.level:
+        return True
+    return config.kind == "parking" or len(node.outbox) >= config.report_every
+
+
 class Trip:
-    """`node` is derb.node.Node. The watchdog is fed once, before; behind that stands the wake's budget."""
+    """The watchdog is fed once, before; behind that stands the wake's budget."""
 
     def __init__(self, node):
         self._node = node
+        self._upkeep = None
+        if node.version is not None:
+            from derb.upkeep import Upkeep
+
+            self._upkeep = Upkeep(node)
         # In safe mode nothing from afar is obeyed but receipts.
-        self._obeys = node.upkeep is not None and node.crumbs.level < step.PLAIN
+        self._obeys = node.crumbs.level < step.PLAIN
+        config = node.config
+        names = (config.ssid, config.broker, config.port)
+        way = node.kept.way if node.crumbs.level < step.PLAIN else b""
+        self._remembered = Remembered(way, node.clock.now, config.lease_s, names)
 
     def run(self):
-        """Go, come back with the radio off; whatever happened out there is counted and does not end the wake."""
-        node = self._node
+        """Go and come back; whatever happened out there is counted."""
+        node, upkeep = self._node, self._upkeep
         gc.collect()
         node.crumbs.enter(step.RADIO)
-        node.watchdog.feed()
+        node.feed()
         deadline = node.budget.within(node.config.awake_ms)
-        hear = node.upkeep.orders.hear if self._obeys else None
-        sender = Sender(node.id, node.key, node.outbox, node.clock, node.log, node.new, hear)
-        means = Means(
-            node.config, node.id, node.key, node.nvs, node.remembered, node.crumbs.enter, node.clock.now
-        )
-        link = ways_out(means, node.kept.detours, node.kept.failures)
-        if node.upkeep:
-            node.upkeep.connecting()
+        hear = upkeep.hear if upkeep and self._obeys else None
+        sender = Sender(node.id, node.key, node.outbox, node.clock, node.log, self._new(), hear)
+        link = ways_out(self._means(), node.kept.detours, node.kept.failures)
+        if upkeep:
+            upkeep.connecting()
         delivered = False
         try:
             delivered = self._exchange(link, sender, deadline)
@@ -46,6 +77,23 @@ class Trip:
         link.close()
         self._judge(link, sender, delivered)
 
+    def _new(self):
+        """Return the first identity that cannot have been transmitted before."""
+        node = self._node
+        return node.outbox.boot, node.first_sequence
+
+    def _means(self):
+        node = self._node
+        return Means(
+            node.config,
+            node.id,
+            node.key,
+            node.nvs,
+            self._remembered,
+            node.crumbs.enter,
+            node.clock.now,
+        )
+
     def _exchange(self, link, sender, deadline):
         node, vitals = self._node, self._node.kept.vitals
         began_ms = time.ticks_ms()
@@ -55,31 +103,36 @@ class Trip:
         began_ms = time.ticks_ms()
         delivered = sender.run(link, deadline)
         vitals.exchange_ms = time.ticks_diff(time.ticks_ms(), began_ms)
-        vitals.loaded(node.battery_mv(radio=True))
-        if delivered and self._obeys:
+        vitals.loaded(millivolts(node.config, radio=True))
+        if delivered and self._upkeep and self._obeys:
             node.crumbs.enter(step.ORDERS)
-            node.upkeep.connected(link, sender, deadline)
+            self._upkeep.connected(link, sender, deadline)
         return delivered
 
     def _judge(self, link, sender, delivered):
-        node, upkeep = self._node, self._node.upkeep
-        node.kept.detours, node.kept.rssi_dbm = link.detours, link.rssi_dbm or node.kept.rssi_dbm
+        node, kept = self._node, self._node.kept
+        kept.detours, kept.rssi_dbm = link.detours, link.rssi_dbm or kept.rssi_dbm
         if not delivered:
-            node.remembered.forget()
+            self._remembered.forget()
+        kept.way = self._remembered.dumps()
         damaged = node.segments.damaged + node.segments.unreadable if node.segments else 0
         if sender.refused or damaged:
             node.log("odd", sender.refused, damaged)
-        node.judged(delivered)
-        if upkeep:
-            upkeep.ended(delivered, sender)
-            self._follow(upkeep)
+        kept.vitals.connections_failed += not delivered
+        kept.vitals.downlinks_refused += sender.refused
+        kept.failures = 0 if delivered else min(255, kept.failures + 1)
+        kept.next_send = 0 if delivered else node.clock.now() + _wait_s(kept.failures, node.config)
+        if self._upkeep:
+            self._upkeep.ended(delivered)
+            self._follow()
 
-    def _follow(self, upkeep):
-        node = self._node
-        node.reboot = upkeep.reboot
-        if upkeep.forget_place:
-            node.sensing = node.make_sensing(b"")
-        if upkeep.report_soon:
-            node.kept.next_health = 0
-        if upkeep.measure_soon:
-            node.kept.next_sense = node.clock.now()
+    def _follow(self):
+        kept = self._node.kept
+        if self._upkeep.report_soon:
+            kept.next_health = 0
+        if self._upkeep.changed:
+            kept.next_sense = self._node.clock.now()
+
+
+def _wait_s(failures, config):
+    return backoff_s(failures, config.backoff_max_s, int.from_bytes(os.urandom(2), "little"))

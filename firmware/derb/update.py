@@ -4,14 +4,12 @@ NVS has `upd`, what was ordered and how it ended; `upd_key`, the public key; `up
 confirmed. How far it is, the files in the slot's folder say: one has its own name only once it was read back whole.
 """
 
-import os
 import struct
-import sys
 
 import slots
 from micropython import const
 
-from derb import VERSION, frame
+from derb import VERSION, answers
 
 NONE = const(0)
 FETCHING = const(1)
@@ -32,18 +30,10 @@ NOT_THERE = const(9)
 TOO_LATE = const(10)
 NOT_PROVEN = const(11)
 
-_FOLDER = const(0x4000)
 _FORMAT = "<IIIBB"  # version, id of the command, its deadline, state, failures
 _SIZE = const(14)
 _MOST_FAILURES = const(3)
-_LONGEST_HEAD = const(12288)
 _KEY_SIZE = const(56)  # of an LMS public key
-_PART = ".part"
-_NEW = ".new"  # a head whose files are not all there yet
-
-
-class Ended(Exception):
-    """The update is over; the argument is the reason."""
 
 
 class Update:
@@ -51,7 +41,7 @@ class Update:
 
     def __init__(self, nvs, board):
         self._nvs = nvs
-        self._board = board
+        self.board = board
         self.left = 0  # bytes still to fetch, as far as that is known
         self.version, self.command, self._deadline, self._state, self._failures = self._load()
 
@@ -92,9 +82,9 @@ class Update:
     def begin(self, version, command, deadline):
         """Take the order to update; return 0, or the reason to refuse it."""
         reason = 0
-        if not self._key():
+        if not self.key():
             reason = NO_KEY
-        elif version <= VERSION or version < self._top():
+        elif not self.is_newer(version):
             reason = NOT_NEWER
         elif self.state == ON_TRIAL:
             reason = NOT_PROVEN
@@ -108,10 +98,9 @@ class Update:
     def _forget(self):
         # What an earlier order began may be another release of the same version.
         slots.forget(self._nvs)
-        folder = slots.FOLDERS[slots.target(self._nvs)]
-        for path in list(_walk(folder)):
-            if path[-len(_PART) :] == _PART or path[-len(_NEW) :] == _NEW:
-                os.remove(path)
+        from derb.download import Download
+
+        Download(self, self._nvs).forget_parts()
 
     def news(self):
         """Return the reason if an update ended before this wake: 0 for a confirmed one; None if none did."""
@@ -141,17 +130,13 @@ class Update:
 
         `now_s` is Unix time, 0 if it is not known. Return 0 when the new version is to be tried, else the reason why not.
         """
-        folder = slots.FOLDERS[slots.target(self._nvs)]
+        from derb.download import Download, Ended
+
+        download = Download(self, self._nvs)
         try:
             if now_s and now_s > self._deadline:
                 raise Ended(TOO_LATE)
-            files = self._head(source, folder)
-            self._clean(folder, files)
-            for number, (name, size, sha256) in enumerate(files):
-                self._file(source, folder, number + 1, name, size, sha256)
-            self._put_head(folder)
-            if not slots.intact(folder):
-                raise Ended(BAD_FILE)
+            download.run(source)
         except Ended as e:
             self._end(_REFUSED + e.args[0])
             return e.args[0]
@@ -159,7 +144,7 @@ class Update:
             if e.errno != 28:  # ENOSPC
                 raise
             self._end(_REFUSED + NO_ROOM)
-            self._wipe(folder)
+            download.wipe()
             return NO_ROOM
         slots.switch(self._nvs, self.version)
         return 0
@@ -168,7 +153,8 @@ class Update:
         self._state = state
         self._save()
 
-    def _key(self):
+    def key(self):
+        """Return the public key, b"" if this node takes no updates."""
         buf = bytearray(_KEY_SIZE)
         try:
             return bytes(buf[: self._nvs.get_blob("upd_key", buf)])
@@ -181,135 +167,18 @@ class Update:
         except OSError:
             return 0  # nothing was ever confirmed
 
-    def _head(self, source, folder):
-        """Return the files of the manifest, which is ours and signed."""
-        from derb import lms
+    def is_newer(self, version):
+        """Return whether it is newer than what runs and no older than what was ever confirmed."""
+        return version > VERSION and version >= self._top()
 
-        path = folder + "/" + slots.HEAD + _NEW
-        _make_folders(path)
-        if slots.size_of(path) < 0:
-            self._get_head(source, path, lms.signature_size(self._key()))
-        with open(path, "rb") as file:
-            head = file.read()
-        try:
-            version, bytecode, board, files, end = slots.manifest(head)
-        except ValueError:
-            raise Ended(MALFORMED)
-        # Before anything else of it is believed.
-        if not lms.verify(self._key(), head[2:end], head[end:]):
-            raise Ended(BAD_SIGNATURE)
-        if version != self.version:
-            raise Ended(MALFORMED)
-        if board not in ("*", self._board):
-            raise Ended(OTHER_BOARD)
-        if bytecode != sys.implementation._mpy & 255:
-            raise Ended(OTHER_BYTECODE)
-        if version <= VERSION or version < self._top():
-            raise Ended(NOT_NEWER)
-        return files
-
-    def _get_head(self, source, path, signature_size):
-        part = path + _PART
-        size = 2
-        while True:
-            have = max(0, slots.size_of(part))
-            if have >= 2:
-                with open(part, "rb") as file:
-                    size = 2 + struct.unpack("<H", file.read(2))[0] + signature_size
-                if size > _LONGEST_HEAD or have > size:
-                    os.remove(part)
-                    raise Ended(MALFORMED)
-            if have == size:
-                break
-            self._append(source, part, 0, have, size)
-        os.rename(part, path)
-
-    def _clean(self, folder, files):
-        """Take away what the new version does not have; keep files that it has already, whoever fetched them."""
-        wanted = {name: (size, sha256) for name, size, sha256 in files}
-        for path in list(_walk(folder)):
-            name = path[len(folder) + 1 :]
-            base = name[: -len(_PART)] if name.endswith(_PART) else name
-            if name == slots.HEAD + _NEW or base in wanted and base != name:
-                continue
-            if slots.size_of(path) != wanted.get(name, (-2,))[0] or slots.digest(path) != wanted[name]:
-                os.remove(path)
-        self.left = sum(size for name, size, _ in files if slots.size_of(folder + "/" + name) < 0)
-
-    def _file(self, source, folder, number, name, size, sha256):
-        path = folder + "/" + name
-        if slots.size_of(path) >= 0:
-            return  # it has its name, so it was read back whole
-        part = path + _PART
-        _make_folders(path)
-        running = slots.FOLDERS[slots.load(self._nvs)[0]] + "/" + name
-        if slots.size_of(running) == size and slots.digest(running) == (size, sha256):
-            _copy(running, part)
-        have = max(0, slots.size_of(part))
-        if not size:
-            open(part, "wb").close()
-        while have < size:
-            self._append(source, part, number, have, size)
-            have = slots.size_of(part)
-        if slots.digest(part) != (size, sha256):
-            os.remove(part)
-            self._fail(BAD_FILE)
-            raise frame.FrameError("a file does not have its hash")
-        os.rename(part, path)
-        self.left -= size
-
-    def _append(self, source, part, number, have, size):
-        pieces = b"".join(source(number, have, size))
-        if not pieces:
-            self._fail(NOT_THERE)
-            raise frame.FrameError("the gateway does not have it")
-        with open(part, "ab") as file:
-            file.write(pieces)
-
-    def _fail(self, reason):
+    def failed(self):
+        """Count a failure that another try may mend; return whether there were too many."""
         self._failures += 1
         if self._failures >= _MOST_FAILURES:
-            raise Ended(reason)
+            return True
         self._save()
+        return False
 
-    def _put_head(self, folder):
-        path = folder + "/" + slots.HEAD
-        if slots.size_of(path + _NEW) >= 0:
-            os.rename(path + _NEW, path)
-
-    def _wipe(self, folder):
-        for path in list(_walk(folder)):
-            os.remove(path)
-
-
-def _walk(folder):
-    try:
-        entries = list(os.ilistdir(folder))
-    except OSError:
-        return  # no such slot yet
-    for entry in entries:
-        path = folder + "/" + entry[0]
-        if entry[1] == _FOLDER:
-            yield from _walk(path)
-        else:
-            yield path
-
-
-def _make_folders(path):
-    parts = path.split("/")
-    for count in range(2, len(parts)):
-        try:
-            os.mkdir("/".join(parts[:count]))
-        except OSError as e:
-            if e.errno != 17:  # EEXIST
-                raise
-
-
-def _copy(source, target):
-    buf = bytearray(512)
-    with open(source, "rb") as old, open(target, "wb") as new:
-        while True:
-            count = old.readinto(buf)
-            if not count:
-                return
-            new.write(memoryview(buf)[:count])
+    def answer(self, reason):
+        """Return what is said to who ordered it, at its end."""
+        return answers.answer(self.command, answers.FAILED if reason else answers.DONE, reason)

@@ -13,6 +13,7 @@ import machine
 import micropython
 from micropython import const
 
+from derb import once
 from derb.crumbs import LOAD, OTHER_SLOT, Crumbs
 from derb.deadline import Deadline
 from derb.memory import Memory
@@ -46,9 +47,7 @@ def run(mounted=True):
 
 def _wake(memory, crumbs, storage):
     nvs = esp32.NVS("derb")
-    from derb import door
-
-    if door.opened(nvs, Deadline):
+    if once.call("door", "opened", nvs, Deadline):
         crumbs.rest()
         storage.try_ready()
         return None

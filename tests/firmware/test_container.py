@@ -1,7 +1,7 @@
 """A container's wakes: what it pings, what it says."""
 
 from derb import reading
-from derb.config import Config, ConfigError
+from derb.config import ConfigError, checked
 from derb.container import FAULT_ABSENT, FAULT_BLOCKED, Container
 from derb.echoes import sound_mm_s
 
@@ -163,7 +163,7 @@ def test_what_may_have_happened_between_readings_is_a_matter_of_time():
 
 
 def test_a_table_that_cannot_be_is_refused_with_the_configuration():
-    assert Config(fill_table="250:100,900:30.5,1500:0").fill_table
+    assert checked(fill_table="250:100,900:30.5,1500:0").fill_table
     for text in (
         "250",
         "250:100",
@@ -175,7 +175,7 @@ def test_a_table_that_cannot_be_is_refused_with_the_configuration():
         "250:101,900:0",
     ):
         try:
-            Config(fill_table=text)
+            checked(fill_table=text)
         except ConfigError as e:
             assert "fill_table" in str(e)
         else:

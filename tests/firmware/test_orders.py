@@ -30,7 +30,7 @@ def section(id, code=orders.IDENTIFY, deadline=NOW + 60, argument=20):
 
 
 def node(nvs, unix=0):
-    return Orders(nvs, Remote(nvs, {}), Clock(unix))
+    return Orders(nvs, lambda: Remote(nvs, {}), Clock(unix))
 
 
 def test_a_command_is_done_once():

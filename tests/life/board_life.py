@@ -128,51 +128,53 @@ class Life:
         self._day = 0
         self._written = (0, 0)
 
-    def node_class(self):
-        """derb.node.Node with its sensor, its flash and its console handed in."""
+    def hand_in(self):
+        """Put the sensor, the flash, the console and the way out in their places. What is loaded here stays loaded."""
+        from derb import health, load, outbox, queue, queue_record, report, rest, sense, settle, trip  # noqa: F401
+        from derb.links import ways
         from derb.node import Node
         from derb.segments import Segments
 
-        life = self
-
-        class LivingNode(Node):
-            def _open_segments(self):
-                if self.segments is None:
-                    self.segments = Segments(OUTBOX, self.storage.ready)
-                return self.segments
-
-            def make_sensing(self, saved):
-                if life.kind == "parking":
-                    from derb.bay import Bay
-                    from derb.keepsake import Keepsake
-
-                    rssi_dbm = self.kept.rssi_dbm or None
-                    keep = lambda kept: Keepsake(self.nvs, kept)  # noqa: E731
-                    return Bay(life.around, self.config, saved, self._nap, keep, rssi_dbm)
-                from derb.container import Container
-
-                return Container(Ranger(life.around), life.around.temp_c100, self.config, saved)
-
-            def log(self, *words):
-                if words[0] == "sent":
-                    life.radio.took(words[1], words[2], words[3])
-                elif words[0] == "kept":
-                    print("K", time.time(), words[1], words[2], words[3])
-
-        return LivingNode
-
-    def run(self):
-        from derb.crumbs import Crumbs
-        from derb.links import ways
-        from derb.memory import Memory
-        from derb.storage import Storage
+        def segments(node):
+            if node.segments is None:
+                node.segments = Segments(OUTBOX, node.storage.ready)
+            return node.segments
 
         def radio(means):
             self.radio = Radio(self, means)
             return self.radio
 
+        def log(node, *words):
+            if words[0] == "sent":
+                self.radio.took(words[1], words[2], words[3])
+            elif words[0] == "kept":
+                print("K", time.time(), words[1], words[2], words[3])
+
+        queue.segments = segments
+        sense.make = self.make_sensing
         ways._MAKERS["wifi"] = ways._MAKERS["espnow"] = radio
-        node_class = self.node_class()
+        Node.log = log
+        return Node
+
+    def make_sensing(self, node):
+        saved = node.kept.sensing or None
+        if self.kind == "parking":
+            from derb.bay import Bay
+            from derb.keepsake import Keepsake
+
+            keep = lambda kept: Keepsake(node.nvs, kept)  # noqa: E731
+            nap = machine.lightsleep
+            return Bay(self.around, node.config, saved, nap, keep, node.kept.rssi_dbm or None)
+        from derb.container import Container
+
+        return Container(Ranger(self.around), self.around.temp_c100, node.config, saved)
+
+    def run(self):
+        node_class = self.hand_in()
+        from derb.crumbs import Crumbs
+        from derb.memory import Memory
+        from derb.storage import Storage
+
         machine.reset_cause = lambda: machine.PWRON_RESET
         node = None
         while Now.ms < self.days * 86400000:
@@ -202,7 +204,7 @@ class Life:
         until_ms = Now.ms + sleep_ms
         if self.kind == "parking":
             move_s = self.around.next_move_s(Now.ms // 1000)
-            if node.sensing.watches and move_s is not None:
+            if node.watches and move_s is not None:
                 until_ms = min(until_ms, max(Now.ms, move_s * 1000))
         Now.ms = until_ms
 

@@ -6,9 +6,7 @@ Nothing here is needed. After one failure all of it is forgotten, so a wrong mem
 import binascii
 import struct
 
-from micropython import const
-
-SIZE = const(39)
+from derb.kept import WAY_SIZE as SIZE
 
 _FORMAT = (
     "<16sI4s6sIBI"  # lease, since when, broker, access point, last look for access points, session, of what
