@@ -40,13 +40,9 @@ class Trip:
 
     def __init__(self, node):
         self._node = node
-        self._upkeep = None
-        if node.version is not None:
-            from derb.upkeep import Upkeep
-
-            self._upkeep = Upkeep(node)
+        self._upkeep = self._fresh_s = None
         # In safe mode nothing from afar is obeyed but receipts.
-        self._obeys = node.crumbs.level < step.PLAIN
+        self._obeys = node.version is not None and node.crumbs.level < step.PLAIN
         config = node.config
         names = (config.ssid, config.broker, config.port)
         way = node.kept.way if node.crumbs.level < step.PLAIN else b""
@@ -54,16 +50,16 @@ class Trip:
 
     def run(self):
         """Go and come back; whatever happened out there is counted."""
-        node, upkeep = self._node, self._upkeep
+        node = self._node
         gc.collect()
         node.crumbs.enter(step.RADIO)
         node.feed()
         deadline = node.budget.within(node.config.awake_ms)
-        hear = upkeep.hear if upkeep and self._obeys else None
+        hear = self._hear if self._obeys else None
         sender = Sender(node.id, node.key, node.outbox, node.clock, node.log, self._new(), hear)
         link = ways_out(self._means(), node.kept.detours, node.kept.failures)
-        if upkeep:
-            upkeep.connecting()
+        if node.on_trial:
+            self._need_upkeep().connecting()
         delivered = False
         try:
             delivered = self._exchange(link, sender, deadline)
@@ -76,6 +72,19 @@ class Trip:
         node.kept.vitals.heap(gc.mem_free())
         link.close()
         self._judge(link, sender, delivered)
+
+    def _hear(self, unix_s, fresh, sections):
+        if self._upkeep or sections:
+            self._need_upkeep().hear(unix_s, fresh, sections)
+        elif fresh:
+            self._fresh_s = unix_s
+
+    def _need_upkeep(self):
+        if self._upkeep is None:
+            from derb.upkeep import Upkeep
+
+            self._upkeep = Upkeep(self._node, self._fresh_s)
+        return self._upkeep
 
     def _new(self):
         """Return the first identity that cannot have been transmitted before."""
@@ -104,9 +113,10 @@ class Trip:
         delivered = sender.run(link, deadline)
         vitals.exchange_ms = time.ticks_diff(time.ticks_ms(), began_ms)
         vitals.loaded(millivolts(node.config, radio=True))
-        if delivered and self._upkeep and self._obeys:
+        if delivered and self._obeys:
             node.crumbs.enter(step.ORDERS)
-            self._upkeep.connected(link, sender, deadline)
+            if self._upkeep or node.update_on_trial or node.update_wanted:
+                self._need_upkeep().connected(link, sender, deadline)
         return delivered
 
     def _judge(self, link, sender, delivered):

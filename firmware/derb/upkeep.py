@@ -9,10 +9,11 @@ class Upkeep:
     `changed`: the next wake begins at once, with what changed; `report_soon`: it tells how the node is.
     """
 
-    def __init__(self, node):
+    def __init__(self, node, fresh_s):
+        """`fresh_s`: gateway time of the last downlink before that cannot be an old one, None if there was none."""
         self._node = node
         self._orders = self._kept_remote = None
-        self._fresh_s = None  # gateway time of the last downlink that cannot be an old one
+        self._fresh_s = fresh_s
         self.changed = self.report_soon = False
 
     def _remote(self):

@@ -12,8 +12,8 @@ import binascii
 
 from umqtt import simple
 
-from derb import crumbs
-from derb.links import LinkError, names, secure
+from derb import crumbs, once
+from derb.links import LinkError
 from derb.links.patient import PatientSockets
 
 # What a broker that misbehaves, or a connection that breaks, makes umqtt.simple raise.
@@ -41,7 +41,9 @@ class MqttLink:
     def open(self, deadline):
         """Connect, and subscribe to the downlink if that does not stand from before."""
         means = self._means
-        tls = secure.context(means.config, means.node, means.key, means.nvs)
+        tls = None
+        if means.config.tls != "off":
+            tls = once.call("links.secure", "context", means.config, means.node, means.key, means.nvs)
         means.enter(crumbs.CONNECT)
         self._radio.open(deadline)
         sockets = PatientSockets(deadline, tls, means.config.broker, means.enter)
@@ -70,14 +72,15 @@ class MqttLink:
         return client
 
     def _address(self, deadline):
-        host = self._means.config.broker
-        if names.is_address(host):
-            return host
         known = self._remembered.broker
         if known:
             return known
+        host = self._means.config.broker
+        return self._try(once.call, "links.names", "address_of", host, self._name_server, deadline)
+
+    def _name_server(self):
         self._means.enter(crumbs.NAME)
-        return self._try(names.resolve, host, self._radio.name_server(), deadline)
+        return self._radio.name_server()
 
     def send(self, frame):
         """Hand one frame to the broker. Its acknowledgement means only that older downlinks have come by now."""

@@ -29,6 +29,11 @@ def is_address(host):
     return len(parts) == 4 and all(part.isdigit() and int(part) < 256 for part in parts)
 
 
+def address_of(host, name_server, deadline):
+    """Return `host` if it is an address, else what `resolve` finds; `name_server()` says whom to ask."""
+    return host if is_address(host) else resolve(host, name_server(), deadline)
+
+
 def resolve(host, server, deadline):
     """Return the IPv4 address of `host` as text; OSError when there is none or `deadline` is over."""
     local = host.endswith(".local")

@@ -45,31 +45,12 @@ def _espnow(means):
     import network
 
     from derb.links.espnow import EspNowLink
+    from derb.links.hint import Hint
 
     return EspNowLink(network.WLAN(network.STA_IF), espnow.ESPNow(), Hint(means.nvs), os.urandom)
 
 
 _MAKERS = {"wifi": _mqtt, "espnow": _espnow}
-
-
-class Hint:
-    """Which relay was heard last, in NVS: it outlives a loss of power, and is written only when it changes."""
-
-    def __init__(self, nvs):
-        self._nvs = nvs
-
-    def load(self):
-        """Return what was saved, b"" if nothing was."""
-        buf = bytearray(16)
-        try:
-            return bytes(buf[: self._nvs.get_blob("relay", buf)])
-        except OSError:
-            return b""  # not there yet
-
-    def save(self, hint):
-        """Keep a few bytes."""
-        self._nvs.set_blob("relay", hint)
-        self._nvs.commit()
 
 
 class Ways:
