@@ -10,6 +10,7 @@ from derb import once, queue_record
 from derb.clock import Clock, seconds
 from derb.deadline import Deadline
 from derb.kept import Kept
+from derb.node import blob
 
 _WATCHDOG_MARGIN_MS = const(15000)
 _LONGEST_CONFIG = const(2048)
@@ -21,7 +22,7 @@ def run(node):
     """Fill in what the node is to be in this wake."""
     node.crumbs.enter(step.LOAD)
     damaged = _configure(node)
-    node.key = node.blob("key", _KEY_SIZE)
+    node.key = blob(node.nvs, "key", _KEY_SIZE)
     config = node.config
     node.watchdog = node.machine.WDT(timeout=config.awake_ms + _WATCHDOG_MARGIN_MS)
     # The one budget of this wake: nothing below waits without a part of it, and the watchdog bites behind it.
@@ -37,7 +38,7 @@ def run(node):
 
 def _configure(node):
     """Choose the configuration; return how many from afar were damaged, None in deep safe mode."""
-    raw = node.blob("cfg", _LONGEST_CONFIG)
+    raw = blob(node.nvs, "cfg", _LONGEST_CONFIG)
     if node.crumbs.level >= step.PROVISIONED:
         node.config = configuration.vital(raw)
         return None

@@ -44,6 +44,7 @@ class Node:
         self.watches = False
         self.outbox = self.segments = None
         self.update_wanted = self.update_on_trial = False
+        self.must_speak = False  # whatever there is to say: somebody waits for it
         self.reboot = False
         self.sleep_ms = 0
 
@@ -62,11 +63,6 @@ class Node:
         else:
             once.call(stage, "run", self)
 
-    def blob(self, name, longest):
-        """Return the bytes that NVS keeps under a name; OSError if there are none."""
-        buf = bytearray(longest)
-        return bytes(buf[: self.nvs.get_blob(name, buf)])
-
     def feed(self):
         """Feed the watchdog; only from loops that have a deadline."""
         self.watchdog.feed()
@@ -75,3 +71,9 @@ class Node:
         """Say it on the console, if that is wanted."""
         if self.config.log:
             print("derb", *words)
+
+
+def blob(nvs, name, longest):
+    """Return the bytes that NVS keeps under a name; OSError if there are none."""
+    buf = bytearray(longest)
+    return bytes(buf[: nvs.get_blob(name, buf)])

@@ -178,8 +178,10 @@ class Segments:
         return self._folder + "/" + name
 
     def _read(self, name):
+        # Asked for more than there is, the file system takes heap for all of it.
+        size = min(os.stat(self._path(name))[6], SEGMENT_BYTES * 2)
         with open(self._path(name), "rb") as file:
-            return file.read(SEGMENT_BYTES * 2)
+            return file.read(size)
 
     def _parse(self, blob):
         entries = []

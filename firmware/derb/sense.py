@@ -43,11 +43,13 @@ def make(node):
     """Return what senses, as far as is remembered how it was before."""
     config, saved = node.config, node.kept.sensing or None
     if config.kind == "parking":
+        # The chip is found first: what finds it must be gone when the detector comes.
+        find = _found(config)
         from derb.bay import Bay
         from derb.keepsake import Keepsake
 
         return Bay(
-            lambda: once.call("drivers.attach", "magnetometer", config),
+            find,
             config,
             saved,
             lambda ms: _nap(node, ms),
@@ -60,6 +62,22 @@ def make(node):
     return Container(
         attach.ranger(config), attach.thermometer(config), config, saved, attach.accelerometer(config)
     )
+
+
+def _found(config):
+    """Return a callable that returns the magnetometer, or raises what looking for it raised."""
+    from derb.drivers import SensorError
+
+    try:
+        chip = once.call("drivers.attach", "magnetometer", config)
+    except SensorError as e:
+        error = e
+
+        def refuse():
+            raise error
+
+        return refuse
+    return lambda: chip
 
 
 def _nap(node, ms):

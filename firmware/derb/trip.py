@@ -23,11 +23,13 @@ def run(node):
 def is_due(node):
     """Return whether there is a reason to send now, and nothing against it."""
     kept, config = node.kept, node.config
-    if node.clock.now() < kept.next_send:
+    if node.clock.now() < kept.next_send and not node.must_speak:
         return False
     if node.battery_mv is not None and node.battery_mv < config.radio_min_mv:
         node.log("gated", node.battery_mv)  # a transmission could be what resets the chip
         return False
+    if node.must_speak:
+        return True
     if node.update_wanted or not len(node.outbox):
         return node.update_wanted
     if any(urgent for _, _, urgent in node.said) or kept.failures or node.crumbs.level:

@@ -19,10 +19,11 @@ class Upkeep:
     def _remote(self):
         if self._kept_remote is None:
             from derb import config as configuration
+            from derb.node import blob
             from derb.remote import Remote
 
             node = self._node
-            self._kept_remote = Remote(node.nvs, configuration.parse(node.blob("cfg", 2048)))
+            self._kept_remote = Remote(node.nvs, configuration.parse(blob(node.nvs, "cfg", 2048)))
         return self._kept_remote
 
     def hear(self, unix_s, fresh, sections):

@@ -52,7 +52,8 @@ def _wake(memory, crumbs, storage):
         storage.try_ready()
         return None
     micropython.kbd_intr(-1)  # from here on a byte on the console is nobody's wish
-    starts = _count_start(nvs) if crumbs.cold else 0
+    # Without RTC memory only flash can tell that this is the tenth start in a minute.
+    starts = once.call("starts", "count", nvs) if crumbs.cold else 0
     if crumbs.died or starts > _STARTS_BORNE:
         # What killed the last wake, a brownout perhaps, is not met again at once.
         crumbs.rest()
@@ -65,8 +66,7 @@ def _wake(memory, crumbs, storage):
     node = Node(memory, crumbs, storage, nvs)
     sleep_ms = node.wake()
     if starts:
-        nvs.set_i32("starts", 0)
-        nvs.commit()
+        once.call("starts", "forget", nvs)
     crumbs.leave()
     if node.reboot:
         machine.reset()
@@ -74,29 +74,12 @@ def _wake(memory, crumbs, storage):
 
 
 def _leave_slot(crumbs):
-    # The copy of the application that fails in every safe mode gives way to the one before it, which begins anew.
     if crumbs.level < OTHER_SLOT:
         return
     try:
-        import slots
-
-        nvs = esp32.NVS("derb")
-        if slots.load(nvs)[0]:
-            slots.fall_back(nvs)
-            crumbs.begin_anew()
-    except (ImportError, OSError) as e:
-        print("derb slot", e)  # it goes on as it is
-
-
-def _count_start(nvs):
-    # Without RTC memory only flash can tell that this is the tenth start in a minute.
-    try:
-        starts = nvs.get_i32("starts") + 1
-    except OSError:
-        starts = 1  # the first ever
-    nvs.set_i32("starts", starts)
-    nvs.commit()
-    return starts
+        once.call("way_back", "leave_slot", esp32.NVS("derb"), crumbs)
+    except Exception as e:
+        print("derb slot", e)  # whatever it is, the node must come to its sleep
 
 
 def _chance():

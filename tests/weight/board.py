@@ -10,6 +10,7 @@ import struct
 import sys
 
 import fake_chip
+import micropython
 from fake_chip import Now, machine, time
 from fakes_nvs import FakeNvs
 
@@ -200,14 +201,15 @@ def stand_in(name, **contents):
 
 
 def set_up(config, record):
-    """Put everything in its place; `record`: RTC memory as hex, "" after a loss of power."""
+    """Put everything in its place; `config` is JSON, `record` RTC memory as hex, "" after a loss of power."""
     stand_in("socket", socket=lambda *rest: BROKER, AF_INET=2, SOCK_STREAM=1)
     sys.modules["usocket"] = sys.modules["socket"]
     stand_in("select", poll=Poll, POLLIN=1, POLLOUT=4)
     stand_in("network", WLAN=Wlan, STA_IF=0)
+    stand_in("espnow")
     from umqtt import simple  # noqa: F401
 
-    nvs = FakeNvs({"cfg": json.dumps(config).encode(), "key": KEY, "boot": 9000})
+    nvs = FakeNvs({"cfg": config.encode(), "key": KEY, "boot": 9000})
     for key, value in {
         "RTC": Rtc,
         "I2C": Magnetometer,
@@ -235,16 +237,11 @@ def begin():
 
     memory = wake.Memory(machine.RTC())
     crumbs = wake.Crumbs(memory)
-    if record_is_warm():
-        once.call("door", "opened", fake_chip.esp32.NVS("derb"), Deadline)
+    once.call("door", "opened", fake_chip.esp32.NVS("derb"), Deadline)
     crumbs.enter(LOAD)
     from derb.node import Node
 
     OUT["node"] = Node(memory, crumbs, wake.Storage(), fake_chip.esp32.NVS("derb"))
-
-
-def record_is_warm():
-    return machine.reset_cause() == 4
 
 
 def step(stage):
@@ -257,18 +254,20 @@ def hold(stage):
     __import__("derb." + stage, None, None, ("run",)).run(OUT["node"])
 
 
-def told():
-    """RTC memory as the next wake finds it, and how many frames got their receipt."""
+def tell():
+    """Print RTC memory as the next wake finds it, if this one got a receipt."""
     OUT["node"].crumbs.leave()
-    return RTC_MEMORY.hex(), BROKER.frames
+    if BROKER.frames and not OUT["node"].kept.failures:
+        print("record", RTC_MEMORY.hex())
 
 
 def whole_wake():
-    """One wake from its first line to sleep; prints the heap that the stand-ins take, then how it ended."""
+    """One wake from its first line to sleep; prints the heap that the stand-ins take, and how it ended."""
+    gc.collect()
     stand_ins = gc.mem_alloc()
-    machine.deepsleep = lambda ms: print(
-        json.dumps({"stand_ins": stand_ins, "sleep_ms": ms, "frames": BROKER.frames})
-    )
+    micropython.qstr_info()
     from derb import wake
 
+    said = {"stand_ins": stand_ins}
+    machine.deepsleep = lambda ms: print(json.dumps(dict(said, sleep_ms=ms, frames=BROKER.frames)))
     wake.run()

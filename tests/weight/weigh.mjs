@@ -1,7 +1,8 @@
 // Runs steps in the 32-bit MicroPython under Node and weighs the heap between them:
 //     node weigh.mjs MICROPYTHON_MJS STEPS_JSON FOLDER=TARGET...
-// STEPS_JSON: [[name, python], ...]. The folders are copied to their targets in its file system. Prints what Python prints, and
-// a line `{"name", "used", "left"}` a step: bytes of heap at its end, and what of them is left after collecting garbage.
+// STEPS_JSON: [[name, python], ...]. The folders are copied to their targets in its file system. Prints what Python prints and, a
+// step, `qstr pool: ...`, its table of names, and `{"name", "used", "left", "us"}`: bytes of heap at its end, and what of them is left
+// after collecting garbage, and how long it took.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
@@ -36,12 +37,15 @@ function used(python) {
 
 try {
   for (const folder of folders) copyFolder(...folder.split("="));
-  micropython.runPython("import gc");
+  micropython.runPython("import gc\nimport micropython");
   for (const [name, python] of JSON.parse(steps)) {
     settle();
+    const began = performance.now();
     const atEnd = used(python);
+    const us = Math.round((performance.now() - began) * 1000);
     settle();
-    process.stdout.write(JSON.stringify({ name, used: atEnd, left: used("") }) + "\n");
+    micropython.runPython("micropython.qstr_info()");
+    process.stdout.write(JSON.stringify({ name, used: atEnd, left: used(""), us }) + "\n");
   }
 } catch (error) {
   process.stderr.write(String(error.message ?? error) + "\n");

@@ -1,20 +1,27 @@
-"""Weighs the node's modules and a whole wake of it in the 32-bit MicroPython, which has 31-bit small ints as the ESP32 has.
+"""Weighs the node's modules and whole wakes of it in the 32-bit MicroPython, which has 31-bit small ints as the ESP32 has.
 
-The firmware is compiled by mpy-cross and imported from `.mpy`, as from the file system of a stock image. In a custom image the
-bytecode is frozen and takes no RAM, nor do the names in it: what is weighed here is the worse of the two.
+The firmware is compiled as for a release and imported from `.mpy`, as from the file system of a stock image. In a custom image
+its bytecode and its names are frozen and take no RAM: what is weighed here is the worse of the two. `umqtt.simple`, frozen in
+every official image, and the stand-ins for the chip are loaded before and not counted.
+
+MicroPython keeps every name for good, in tables of which each has room for twice as many as the one before. Here the stand-ins'
+names are in them too. So of the tables the node bears what its own names alone would have taken.
 """
 
 import json
+import re
+import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from derb_tools.firmware_files import firmware_dir
-from derb_tools.release_build import compiled
+from derb_tools.release_build import application
 from derb_tools.thirdparty import umqtt_dir
 
 ROOT = Path(__file__).parents[2]
@@ -23,25 +30,48 @@ sys.path.insert(0, str(ROOT / "tests" / "firmware"))
 from runner.interpreters import WASM32_MODULE, InterpreterMissing, node  # noqa: E402
 
 STAGES = ("load", "sense", "queue", "report", "trip", "settle", "rest")
-CONFIG = {
+_SETTINGS = {
     "ssid": "street",
     "psk": "a long enough secret",
     "broker": "10.0.0.1",
     "batt_pin": 34,
     "report_every": 1,
     "health_every_s": 60,  # so that every wake has something to send
-    "log": 0,
 }
-SETUP = "import sys; sys.path[:0] = ['/mpy', '/stand-ins', '/fakes', '/life', '/umqtt']; import board"
+CONFIGS: dict[str, Mapping[str, object]] = {
+    "parking": {**_SETTINGS, "kind": "parking"},
+    "level": {**_SETTINGS, "kind": "level"},
+}
+_FOLDERS = {
+    "/stand-ins": ROOT / "tests" / "weight",
+    "/fakes": ROOT / "tests" / "firmware",
+    "/life": ROOT / "tests" / "life",
+}
+_PATH = ["/mpy", *_FOLDERS, "/umqtt"]
+_HEAP_STEP = 256
+_NAME_BYTES = 7  # address, hash and length on a 32-bit board
+_TABLES = re.compile(r"qstr pool: .*n_qstr=(\d+), n_str_data_bytes=(\d+), n_total_bytes=(\d+)")
 
 
 @dataclass(frozen=True)
 class Step:
-    """Heap of one step in bytes, above what was there before the first module of the node."""
+    """Heap in bytes at one step of a wake, above what was there before the first module of the node."""
 
     name: str
-    peak: int  # at its end, nothing collected since its beginning
-    resident: int  # after a collection, its modules still there
+    resident: int  # after a collection, all modules of the step still there
+    uncollected: int  # at its end, when nothing was collected since its beginning
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Bytes of all heap after a step; `tables` are those of the names."""
+
+    name: str
+    used: int
+    left: int
+    names: int
+    tables: int
+    took_us: int
 
 
 class WeighingFailed(Exception):
@@ -52,61 +82,143 @@ class WeighingFailed(Exception):
 def mpy_folder() -> Iterator[Path]:
     """A folder with the application compiled as a release has it."""
     with tempfile.TemporaryDirectory() as folder:
-        for name, content in compiled(firmware_dir()):
+        for name, content in application(firmware_dir()):
             target = Path(folder) / name
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
+        # No part of a release; only updates need it.
+        shutil.copy(firmware_dir() / "slots.py", folder)
         yield Path(folder)
 
 
-def run(mpy: Path, steps: Sequence[tuple[str, str]]) -> list[tuple[str, int, int]]:
-    """(name, bytes at the end, bytes left) of each step; what Python prints besides is an error."""
-    if not WASM32_MODULE.is_file():
-        raise InterpreterMissing("the 32-bit MicroPython is not set up: run `make test` once")
-    folders = {
-        mpy: "/mpy",
-        ROOT / "tests" / "weight": "/stand-ins",
-        ROOT / "tests" / "firmware": "/fakes",
-        ROOT / "tests" / "life": "/life",
-        umqtt_dir(): "/umqtt",
-    }
-    command = [node(), str(ROOT / "tests" / "weight" / "weigh.mjs"), str(WASM32_MODULE), json.dumps(steps)]
-    command += [f"{source}={target}" for source, target in folders.items()]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    lines = done.stdout.splitlines()
-    if done.returncode or done.stderr:
-        raise WeighingFailed(f"{done.stdout[-2000:]}{done.stderr[-2000:]}")
-    found = [json.loads(line) for line in lines]
-    return [(each["name"], each["used"], each["left"]) for each in found if "used" in each] + [
-        (each["told"], 0, 0) for each in found if "told" in each
+def weigh_modules(mpy: Path, names: Sequence[str]) -> list[tuple[Step, int]]:
+    """Each module and the microseconds of its import, in this order and kept, above those before it."""
+    steps = [("before", _code(CONFIGS["parking"], "")), *((each, f"import {each}") for each in names)]
+    found = _run(mpy, steps)
+    weights = [_above(each, found) for each in found]
+    return [
+        (
+            Step(after.name, after.resident - before.resident, after.uncollected - before.resident),
+            each.took_us,
+        )
+        for (before, after), each in zip(pairwise(weights), found[1:], strict=True)
     ]
 
 
-def weigh_wake(mpy: Path, config: dict[str, object], record: str = "") -> list[Step]:
+def weigh_wake(mpy: Path, config: Mapping[str, object], record: str) -> list[Step]:
     """Each stage of a wake; `record` is RTC memory as hex, "" after a loss of power."""
-    setup = ("before", f"{SETUP}; board.set_up(json.loads({json.dumps(json.dumps(config))!s}), {record!r})")
-    weighed = []
-    for count, stage in enumerate(("begin", *STAGES)):
-        steps = [("before", f"import json; {setup[1]}"), ("begin", "board.begin()")]
-        steps += [(each, f"board.step({each!r})") for each in STAGES[: max(0, count - 1)]]
-        if count:
-            steps.append((stage, f"board.hold({stage!r})"))
-        found = run(mpy, steps)
-        (_, _, before), (name, used, left) = found[0], found[-1]
-        weighed.append(Step(name, used - before, left - before))
-    return weighed
+    return [weigh_stage(mpy, config, record, stage) for stage in STAGES]
 
 
-def record_after(mpy: Path, config: dict[str, object]) -> str:
-    """RTC memory as a first wake leaves it that got its receipt. Raises WeighingFailed when it got none."""
-    steps = [
-        ("before", f"import json; {SETUP}; board.set_up(json.loads({json.dumps(json.dumps(config))}), '')")
-    ]
-    steps += [("begin", "board.begin()"), *((each, f"board.step({each!r})") for each in STAGES)]
-    steps += [
-        ("told", "record, frames = board.told(); print(json.dumps({'told': record if frames else ''}))")
-    ]
-    told = run(mpy, steps)[-1][0]
+def weigh_stage(mpy: Path, config: Mapping[str, object], record: str, stage: str) -> Step:
+    """One stage, after those before it have gone."""
+    before = STAGES[: STAGES.index(stage)]
+    found = _run(mpy, [*_until(config, record, before), (stage, f"board.hold({stage!r})")])
+    return _above(found[-1], found)
+
+
+def _above(found: _Found, all_found: Sequence[_Found]) -> Step:
+    first = all_found[0]
+    names = table_bytes(found.names - first.names) - (found.tables - first.tables)
+    return Step(found.name, found.left - first.left + names, found.used - first.left + names)
+
+
+def table_bytes(names: int) -> int:
+    """Heap that MicroPython's tables of so many names take, letters not counted."""
+    room, size, taken = 0, 10, 0
+    while room < names:
+        size *= 2
+        room += size
+        taken += size * _NAME_BYTES
+    return taken
+
+
+def record_after(mpy: Path, config: Mapping[str, object]) -> str:
+    """RTC memory as a first wake leaves it that got its receipt."""
+    steps = [*_until(config, "", STAGES), ("told", "board.tell()")]
+    told = [line for line in _output(mpy, steps) if line.startswith("record ")]
     if not told:
         raise WeighingFailed("the first wake got no receipt")
-    return told
+    return told[0].split()[1]
+
+
+def smallest_heap(program: Sequence[str], mpy: Path, config: Mapping[str, object], record: str) -> int:
+    """The least heap in bytes in which a MicroPython of the unix port runs a whole wake that gets its receipts."""
+    enough = 512 * 1024
+    stand_ins = _whole_wake(program, mpy, config, record, enough)
+    if stand_ins is None:
+        raise WeighingFailed(f"{program[0]} does not run a wake at all")
+    too_little = stand_ins
+    while enough - too_little > _HEAP_STEP:
+        tried = (enough + too_little) // 2
+        if _whole_wake(program, mpy, config, record, tried) is None:
+            too_little = tried
+        else:
+            enough = tried
+    return enough - stand_ins
+
+
+def runs_in(
+    program: Sequence[str], mpy: Path, config: Mapping[str, object], record: str, heap_bytes: int
+) -> bool:
+    """Whether a whole wake gets its receipts in so much heap, the stand-ins' not counted."""
+    stand_ins = _whole_wake(program, mpy, config, record, 1024 * 1024)
+    return (
+        stand_ins is not None
+        and _whole_wake(program, mpy, config, record, stand_ins + heap_bytes) is not None
+    )
+
+
+def _code(config: Mapping[str, object], record: str) -> str:
+    return (
+        f"import sys; sys.path[:0] = {_PATH}; import board; board.set_up({json.dumps(config)!r}, {record!r})"
+    )
+
+
+def _until(config: Mapping[str, object], record: str, stages: Sequence[str]) -> list[tuple[str, str]]:
+    run = [(each, f"board.step({each!r})") for each in stages]
+    return [("before", _code(config, record)), ("begin", "board.begin()"), *run]
+
+
+def _run(mpy: Path, steps: Sequence[tuple[str, str]]) -> list[_Found]:
+    found, names, tables = [], 0, 0
+    for line in _output(mpy, steps):
+        if match := _TABLES.match(line):
+            names, tables = int(match[1]), int(match[3]) - int(match[2])
+        elif line.startswith("{"):
+            weight = json.loads(line)
+            found.append(_Found(weight["name"], weight["used"], weight["left"], names, tables, weight["us"]))
+    return found
+
+
+def _output(mpy: Path, steps: Sequence[tuple[str, str]]) -> list[str]:
+    if not WASM32_MODULE.is_file():
+        raise InterpreterMissing("the 32-bit MicroPython is not set up: run `make test` once")
+    folders = {"/mpy": mpy, **_FOLDERS, "/umqtt": umqtt_dir()}
+    command = [node(), str(ROOT / "tests" / "weight" / "weigh.mjs"), str(WASM32_MODULE), json.dumps(steps)]
+    command += [f"{source}={target}" for target, source in folders.items()]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode or "Traceback" in done.stdout:
+        raise WeighingFailed(f"{done.stdout[-2000:]}{done.stderr[-2000:]}")
+    return done.stdout.splitlines()
+
+
+def _whole_wake(
+    program: Sequence[str], mpy: Path, config: Mapping[str, object], record: str, heap_bytes: int
+) -> int | None:
+    """Heap of the stand-ins in bytes, tables of names not counted; None if the wake did not end with its receipts."""
+    with tempfile.TemporaryDirectory() as root:
+        # The outbox is at the top of the file system.
+        mounts = [f"vfs.mount(vfs.VfsPosix({root!r}), '/')"]
+        for target, source in {"/mpy": mpy, **_FOLDERS, "/umqtt": umqtt_dir()}.items():
+            mounts.append(f"vfs.mount(vfs.VfsPosix({str(source)!r}), {target!r})")
+        code = (
+            f"import vfs; vfs.umount('/'); {'; '.join(mounts)}; {_code(config, record)}; board.whole_wake()"
+        )
+        command = [*program, "-X", f"heapsize={heap_bytes}", "-c", code]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    said = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    if not said or not said[0]["frames"] or "Traceback" in done.stdout + done.stderr:
+        return None
+    tables = next(match for line in done.stdout.splitlines() if (match := _TABLES.match(line)))
+    return int(said[0]["stand_ins"]) - (int(tables[3]) - int(tables[2]))

@@ -22,9 +22,9 @@ def provisioned():
 
 
 def in_force():
-    from derb.upkeep import Upkeep
+    from derb.remote import Remote
 
-    return Upkeep(nvs, provisioned()).config
+    return Remote(nvs, provisioned()).config
 
 
 def identity():
@@ -104,10 +104,9 @@ def echoes():
 
 
 def battery():
-    class Asked:
-        config = in_force()
+    from derb.drivers.battery import millivolts
 
-    return Node.battery_mv(Asked)
+    return millivolts(in_force())
 
 
 def wake():
@@ -129,15 +128,7 @@ def wake():
     try:
         node = Node(memory, crumbs, Storage(True), nvs)
         node.log = lambda *words: said.append(" ".join([str(word) for word in words]))
-        gated = []
-
-        def due(said):
-            weak = node._battery_mv is not None and node._battery_mv < node.config.radio_min_mv
-            if weak:
-                gated.append(node._battery_mv)  # to transmit could be what resets the chip
-            return not weak
-
-        node._due = due
+        node.must_speak = True
         began_ms = time.ticks_ms()
         sleep_ms = node.wake()
     finally:
@@ -150,10 +141,10 @@ def wake():
         "delivered": kept.failures == 0,
         "rssi_dbm": kept.rssi_dbm,
         "phases": phases,
-        "gated": bool(gated),
+        "gated": node.battery_mv is not None and node.battery_mv < node.config.radio_min_mv,
         "connect_ms": kept.vitals.connect_ms,
         "exchange_ms": kept.vitals.exchange_ms,
-        "sensor_fault": node._fault() or 0,
+        "sensor_fault": node.fault or 0,
         "waiting": len(node.outbox),
         "said": said[-12:],
     }

@@ -1,0 +1,51 @@
+"""The node's budgets of heap: what it grows by must be seen before a board sees it. tests/weight says how it is weighed."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from derb_tools.interpreters import micropython_command
+
+from tests.weight.weighing import CONFIGS, mpy_folder, record_after, runs_in, table_bytes, weigh_stage
+
+# Bytes in the heaviest stages, everything that is imported for them still there; docs/energy.md has the figures of today.
+RESIDENT = {"parking": 60_000, "level": 59_000}
+# Bytes in which a whole wake runs on the 64-bit unix port, whose objects are about twice the size.
+WHOLE_WAKE_64 = {"parking": 95_500, "level": 94_500}
+# And on a 32-bit one, where there is one: 45 KB for the node and 20 KB for what it does.
+WHOLE_WAKE_32 = 46_080 + 20_480
+
+
+@pytest.fixture(scope="module")
+def mpy() -> Iterator[Path]:
+    with mpy_folder() as folder:
+        yield folder
+
+
+@pytest.fixture(
+    scope="module", params=[f"{kind}, {before}" for kind in CONFIGS for before in ("cold", "asleep")]
+)
+def wake(request: pytest.FixtureRequest, mpy: Path) -> tuple[str, str]:
+    """(kind, RTC memory as hex)."""
+    kind, before = request.param.split(", ")
+    return kind, "" if before == "cold" else record_after(mpy, CONFIGS[kind])
+
+
+@pytest.mark.parametrize("stage", ["sense", "trip"])
+def test_no_stage_holds_more_than_its_budget(wake: tuple[str, str], stage: str, mpy: Path) -> None:
+    kind, record = wake
+    resident = weigh_stage(mpy, CONFIGS[kind], record, stage).resident
+    assert 20_000 < resident <= RESIDENT[kind], "see `make bench ONLY=memory`"
+
+
+def test_a_whole_wake_runs_in_its_budget(wake: tuple[str, str], mpy: Path) -> None:
+    kind, record = wake
+    assert runs_in(micropython_command(), mpy, CONFIGS[kind], record, WHOLE_WAKE_64[kind])
+    assert not runs_in(micropython_command(), mpy, CONFIGS[kind], record, WHOLE_WAKE_64[kind] // 2)
+    if program := os.environ.get("MICROPYTHON_32"):
+        assert runs_in([program], mpy, CONFIGS[kind], record, WHOLE_WAKE_32)
+
+
+def test_tables_of_names_double() -> None:
+    assert [table_bytes(names) for names in (0, 1, 20, 21, 1260, 1261)] == [0, 140, 140, 420, 8820, 17_780]
