@@ -9,7 +9,7 @@ from derb_tools.interpreters import micropython_command
 
 from tests.weight.weighing import CONFIGS, mpy_folder, record_after, runs_in, table_bytes, weigh_stage
 
-# Bytes in the heaviest stages, everything that is imported for them still there; docs/energy.md has the figures of today.
+# Bytes in the heaviest stages, everything that is imported for them still there; docs/memory.md has the figures of today.
 RESIDENT = {"parking": 60_000, "level": 59_000}
 # Bytes in which a whole wake runs on the 64-bit unix port, whose objects are about twice the size.
 WHOLE_WAKE_64 = {"parking": 95_500, "level": 94_500}
