@@ -1,11 +1,13 @@
 """The outbox in a wake: opened when what was sensed is known, and there until sleep. RTC memory is saved with it."""
 
+from derb import crumbs as step
 from derb import reading
 from derb.outbox import Outbox
 
 
 def run(node):
-    """Open the outbox as the last wake left it, if it is not open."""
+    """Open the outbox as the last wake left it."""
+    node.crumbs.enter(step.KEEP)
     recall(node)
 
 
