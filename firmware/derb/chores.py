@@ -72,9 +72,11 @@ class Chores:
         return self._board.fault
 
     def _begin_update(self, command):
-        from derb.update import Update
+        from derb.update import BATTERY_LOW, Update
 
         board = self._board
+        if board.weak:
+            return answers.FAILED, BATTERY_LOW
         update = Update(board.nvs, board.config.board)
         reason = update.begin(command.argument, command.id, command.deadline)
         if reason:

@@ -63,6 +63,11 @@ class Node:
         else:
             once.call(stage, "run", self)
 
+    @property
+    def weak(self):
+        """Whether the battery is too low for what must not be broken off."""
+        return self.battery_mv is not None and self.battery_mv < self.config.batt_low_mv
+
     def feed(self):
         """Feed the watchdog; only from loops that have a deadline."""
         self.watchdog.feed()

@@ -32,7 +32,9 @@ def _updates(node):
     if reason:
         alarm = reading.alarm_payload(reading.UPDATE_RETURNED, update.version)
         node.said.append((reading.ALARM, alarm, True))
-    node.update_wanted, node.update_on_trial = update.wanted, update.on_trial
+    # A radio for minutes and a flash half written are nothing for a weak battery: it goes on where it stopped.
+    node.update_wanted = update.wanted and not node.weak
+    node.update_on_trial = update.on_trial
     left_kb = (update.left + 1023) // 1024
     return [(26, slots.load(node.nvs)[0]), (27, update.version), (28, update.state), (_KB_LEFT, left_kb)]
 

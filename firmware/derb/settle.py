@@ -22,7 +22,6 @@ def run(node):
 def _hold(node):
     # An event is written in the wake that could not deliver it. A first failure may be the beginning of anything.
     failures, hold = node.kept.failures, node.config.hold
-    weak = node.battery_mv is not None and node.battery_mv < node.config.batt_low_mv
-    if weak or node.reboot or failures == 1 or node.outbox.holds_event:
+    if node.weak or node.reboot or failures == 1 or node.outbox.holds_event:
         return 0
     return min(hold, _HOLD_IN_OUTAGE) if failures else hold

@@ -29,6 +29,7 @@ NO_ROOM = const(8)
 NOT_THERE = const(9)
 TOO_LATE = const(10)
 NOT_PROVEN = const(11)
+BATTERY_LOW = const(12)
 
 _FORMAT = "<IIIBB"  # version, id of the command, its deadline, state, failures
 _SIZE = const(14)

@@ -14,7 +14,7 @@ from derb_gateway.campaign_driver import CampaignDriver
 from derb_gateway.clock import Clock
 from derb_gateway.orders import OrderBook, orders_path
 from derb_gateway.releases import Releases, releases_path
-from derb_tools.board import Cut, CutMode, WakeResult
+from derb_tools.board import Battery, Cut, CutMode, WakeResult
 from derb_tools.board.nvs import write_nvs
 from derb_tools.release_key import ReleaseKey
 
@@ -113,6 +113,40 @@ async def test_an_update_of_a_campaign_is_fetched_tried_and_kept(
     await street.arrived_upstream(len(list(street.ledger.kept())))
     for balance in street.balances():
         assert balance.sound, balance
+
+
+async def test_a_weak_battery_begins_no_update_and_goes_on_with_none(
+    tmp_path: Path, key: ReleaseKey, releases: dict[str, Path]
+) -> None:
+    node = planned(tmp_path, 1, "level", report_every=1, batt_pin=35, batt_low_mv=3300)
+    async with Street(tmp_path, [node]) as street:
+        street.book = OrderBook(orders_path(tmp_path / "derb.sqlite3"))
+        board = street.boards[node.id]
+        sensors = list(board.sensors)
+
+        def battery(mv: int) -> None:
+            board.sensors = [*sensors, Battery(mv // 2)]
+
+        write_nvs(board.dir / "nvs", "derb", {"upd_key": key.public})
+        battery(3200)
+        await street.one()
+        street.order(releases["good"])
+        await street.until("failed")
+        assert street.book.commands(node.id)[-1].value == 12
+        assert "upd" not in board.nvs()["derb"]
+        battery(3800)
+        street.order(releases["good"])
+        cut = await street.one(Cut(at_write=60))
+        assert cut.end == "power_cut", cut
+        battery(3200)
+        for _ in range(3):
+            waits = await street.one()
+            assert not waits.said("derb update"), waits
+            assert (waits.sleep_ms or 0) > 30_000, "it does not come back in 20 s for nothing"
+        battery(3800)
+        goes_on = [await street.one() for _ in range(2)]
+        assert any(result.said("derb update") for result in goes_on), goes_on[-1]
+        street.book.close()
 
 
 async def test_a_release_that_does_not_start_is_left_at_once_and_said(

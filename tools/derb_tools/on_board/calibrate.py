@@ -17,9 +17,9 @@ state = {}
 def settings():
     machine.WDT(timeout=PROMPT_MS)
     provisioned = configuration.parse(blob(nvs, "cfg", 2048))
-    from derb.upkeep import Upkeep
+    from derb.remote import Remote
 
-    config = Upkeep(nvs, provisioned).config
+    config = Remote(nvs, provisioned).config
     state["config"] = config
     found = {name: getattr(config, name) for name in ("kind", "ranger", "empty_mm", "full_mm", "pings")}
     found["node"] = machine.unique_id().hex()
@@ -52,18 +52,19 @@ def write(changes):
     # One entry of NVS: after a cut of the power it is as before or as after. Returns what stands there now.
     merged = configuration.parse(blob(nvs, "cfg", 2048))
     merged.update(changes)
-    configuration.Config(**merged)
+    configuration.checked(**merged)
     nvs.set_blob("cfg", json.dumps(merged, separators=(",", ":")))
     nvs.commit()
-    from derb.upkeep import Upkeep
+    from derb.remote import Remote
 
     now = configuration.parse(blob(nvs, "cfg", 2048))
-    in_force = Upkeep(nvs, now).config
+    in_force = Remote(nvs, now).config
     return [[name, now.get(name), getattr(in_force, name)] for name in sorted(changes)]
 
 
 def learn_bay(looks):
     # The place is forgotten and learnt anew, by the detector itself; in RTC memory and in flash.
+    from derb import queue, sense
     from derb.crumbs import Crumbs
     from derb.memory import Memory
     from derb.storage import Storage
@@ -72,14 +73,18 @@ def learn_bay(looks):
     crumbs = Crumbs(memory)
     try:
         node = Node(memory, crumbs, Storage(True), nvs)
-        node.sensing = sensing = node.make_sensing(b"")
+        node.run("load")
+        sense.forget(node)
+        sensing = sense.make(node)
         for _ in range(looks):
             sensing.sense(node.clock.now, Deadline(10000), False)
-            node.watchdog.feed()
+            node.feed()
         detector = sensing._detector
         nvs.set_blob("bay", detector.dumps())
         nvs.commit()
-        node._save()
+        node.kept.sensing = sensing.dumps()
+        node.run("queue")
+        queue.save(node)
         return {"state": detector.state, "confidence": detector.confidence, "fault": sensing.fault}
     finally:
         machine.WDT(timeout=PROMPT_MS)
