@@ -7,6 +7,8 @@ from derb.memory import MAX_RECORD, Memory
 from derb.outbox import MAX_SEQUENCE, RAM_BYTES, Outbox
 from derb.segments import SEGMENT_BYTES, SEGMENTS, Segments
 
+HEAP_KB = 2048  # for lists of all that waits on flash, which need it in one piece
+
 PARKING, LEVEL = 1, 2
 
 
