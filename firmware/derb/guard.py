@@ -69,9 +69,12 @@ class Guard:
             self._tilted_s = self._fallen = 0
             return False
         if not self._tilted_s:
-            # Only once so soon: a lid that is left open must not keep the board awake.
-            self._tilted_s, self.look_in_s = max(1, now_s), _FALLEN_S
-        if self._fallen or not sees_inside or now_s - self._tilted_s < _FALLEN_S:
+            self._tilted_s = max(1, now_s)
+        left_s = self._tilted_s + _FALLEN_S - now_s
+        if 0 < left_s <= _FALLEN_S:
+            # Whatever else wakes the board before. Later not so soon: a lid that is left open must not keep it awake.
+            self.look_in_s = left_s
+        if self._fallen or not sees_inside or left_s > 0:
             return False
         self._fallen = 1
         return True

@@ -69,10 +69,13 @@ def test_a_slant_below_45_degrees_is_none():
     assert _falls([(t, 44, True) for t in range(0, 3600, 60)]) == []
 
 
-def test_a_tilt_is_looked_at_again_once_and_no_lid_keeps_the_board_awake():
+def test_a_tilt_is_looked_at_again_in_time_and_no_lid_keeps_the_board_awake():
     guard = Guard()
     guard.tilt(90, 50, True)
     assert guard.look_in_s == 120
+    guard = Guard(guard.dumps())
+    guard.tilt(90, 160, True)
+    assert guard.look_in_s == 10, "a wake before, for something else, takes nothing off that"
     guard = Guard(guard.dumps())
     guard.tilt(90, 170, False)
     assert guard.look_in_s is None and guard.tilted
