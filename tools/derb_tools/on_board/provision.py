@@ -30,7 +30,7 @@ def give(key, changes, challenge, entries):
     except (OSError, configuration.ConfigError):
         merged = {}
     merged.update(changes)
-    configuration.Config(**merged)
+    configuration.checked(**merged)
     nvs.set_blob("cfg", json.dumps(merged, separators=(",", ":")))
     for name, value in entries.items():
         if isinstance(value, int):
