@@ -14,6 +14,7 @@ from derb_gateway.orders_rows import Reported
 
 _ON_TRIAL_CONFIRMED, _RETURNED, _REFUSED = 3, 4, 16
 _OPEN = (None, "started")
+_GONE_MS = 2 * 86_400_000
 
 
 class NodeState(StrEnum):
@@ -121,6 +122,11 @@ def has_version(plan: Plan, reported: Reported | None) -> bool:
     fields = reported.health if reported else {}
     on_trial = fields.get("update_version") == plan.version and fields.get("update_state") in (1, 2)
     return fields.get("firmware_version") == plan.version and not on_trial
+
+
+def is_gone(plan: Plan, reported: Reported | None, now_ms: int) -> bool:
+    """Return whether a node fell silent before its turn: a wave shall not wait for it. One that nobody has heard yet may come."""
+    return reported is not None and now_ms - reported.at_ms > max(plan.within_s * 1000, _GONE_MS)
 
 
 def judged(

@@ -11,6 +11,7 @@ from derb_gateway.campaign import (
     Member,
     NodeState,
     has_version,
+    is_gone,
     judged,
     too_many_bad,
     why_not_now,
@@ -39,8 +40,11 @@ class CampaignDriver:
         while True:
             try:
                 await asyncio.to_thread(self.step)
-            except GatewayError as error:
-                log.warning("campaign not led on", extra={"why": str(error)})
+            except Exception as error:
+                known = isinstance(error, GatewayError)
+                log.warning(
+                    "campaign not led on", extra={"why": repr(error)}, exc_info=None if known else error
+                )
             await asyncio.sleep(_EVERY_S / self._clock.speed)
 
     def step(self) -> None:
@@ -115,6 +119,8 @@ class _Step:
             return member._replace(state=NodeState.LEFT_OUT, why="it is not in the registry any more")
         if has_version(plan, reported):
             return member._replace(state=NodeState.UPDATED, why="it had it already")
+        if is_gone(plan, reported, self._now_ms):
+            return member._replace(state=NodeState.LEFT_OUT, why="it has said nothing of itself for long")
         if why := why_not_now(plan, reported, commands_of(self._db, node), self._now_ms):
             too_long = self._now_ms > self._campaign.wave_ms + plan.within_s * 1000
             return member._replace(state=NodeState.LEFT_OUT if too_long else member.state, why=why)

@@ -10,6 +10,7 @@ from derb_gateway.place_reports import PlaceReport, Reported, Sensed, place_id, 
 from derb_gateway.readings import PARKING, PARKING_STATES, PLACE
 from derb_gateway.registry import Registry
 from derb_gateway.store import NewReading, Store
+from derb_gateway.stored_body import plausible
 
 UNTIL = "places_until"
 _BOOT = 1
@@ -87,7 +88,8 @@ def _sensed(store: Store, registry: Registry, orders: OrderBook, place: PlaceKey
         "SELECT body, observed_ms FROM reading WHERE node = ? AND kind = ? ORDER BY boot DESC, seq DESC LIMIT 1",
         (node, PARKING),
     ).fetchone()
-    found = Sensed(json.loads(row[0])["state"], row[1]) if row else Sensed("unknown", 0)
+    sound = row is not None and plausible(PARKING, row[0])
+    found = Sensed(json.loads(row[0])["state"], row[1]) if sound else Sensed("unknown", 0)
     health = orders.reported(node)
     state = health.health.get("parking_state", 0) if health else 0
     if health and health.at_ms > found.at_ms and 0 < state < len(PARKING_STATES):

@@ -54,9 +54,12 @@ class RegistryKeeper:
         while True:
             try:
                 await self.look()
-            except GatewayError as error:
+            except Exception as error:
                 self._changed.set()  # what it leads to is still to be done
-                log.warning("registry not followed", extra={"why": str(error)})
+                known = isinstance(error, GatewayError)
+                log.warning(
+                    "registry not followed", extra={"why": repr(error)}, exc_info=None if known else error
+                )
                 await asyncio.sleep(_LOOK_S)
             await self._change_or_time()
 

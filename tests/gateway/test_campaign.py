@@ -1,5 +1,6 @@
 """A campaign goes from wave to wave, stops when too many fail, and never orders twice, whatever is restarted."""
 
+import asyncio
 import itertools
 import json
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from derb_gateway.readings import Answer, Health
 from derb_gateway.registry import parse_registry
 from derb_gateway.releases import Release
 from derb_gateway.store import Store
-from gateway.kit import NODE, OTHER, StillClock
+from gateway.kit import NODE, OTHER, StillClock, eventually
 from gateway.test_cli import write
 from gateway.test_registry import NODES as NODES_TOML
 from gateway.test_registry import PLACES
@@ -203,6 +204,29 @@ def test_a_low_battery_waits_and_is_left_out_in_the_end(fleet: Fleet) -> None:
     assert told[NODES[2]]["why"].startswith("it has another update")
     fleet.step(3_601)
     assert (fleet.nodes("left_out"), fleet.told()["state"]) == ([NODES[0], *NODES[2:4]], "done")
+
+
+def test_a_node_that_fell_silent_before_its_turn_is_not_waited_for(fleet: Fleet) -> None:
+    fleet.says(NODES[0], firmware_version=100)
+    fleet.clock.pass_s(2 * 86_400 + 1)
+    fleet.says(NODES[1], firmware_version=100)
+    members = [Member(node, 0, NodeState.WAITING) for node in NODES[:3]]
+    start(fleet.book, PLAN._replace(waves=(3,)), members, fleet.clock.now_ms)
+    fleet.step()
+    told = fleet.told()["nodes"]
+    assert [told[node]["state"] for node in NODES[:3]] == ["left_out", "ordered", "waiting"]
+
+
+async def test_a_campaign_that_cannot_be_read_does_not_end_the_gateway(
+    fleet: Fleet, caplog: pytest.LogCaptureFixture
+) -> None:
+    fleet.begin()
+    with fleet.book.transaction() as db:
+        db.execute("UPDATE campaign SET plan = 'x'")
+    task = asyncio.create_task(fleet.driver.run())
+    await eventually(lambda: "campaign not led on" in caplog.text)
+    assert not task.done()
+    task.cancel()
 
 
 def test_paused_resumed_aborted(fleet: Fleet) -> None:

@@ -186,6 +186,15 @@ def test_the_nodes_own_word_stands_in_for_a_reading_that_is_gone(street: Street)
     assert street.states() == [("place", "closed"), ("place", "occupied")]
 
 
+def test_a_flipped_bit_in_what_the_node_said_is_unknown_and_no_crash(street: Street) -> None:
+    street.rules(closed((10, 60)))
+    street.senses("free", 0)
+    street.look(10)
+    street.store.db.execute("UPDATE reading SET body = 'x' WHERE kind = 1")
+    street.look(60)
+    assert street.states() == [("place", "closed"), ("place", "unknown")]
+
+
 def test_opened_by_hand_and_closed_anew_in_the_same_second(street: Street) -> None:
     street.rules(closed((10, 60)))
     street.look(20)
