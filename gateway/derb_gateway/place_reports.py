@@ -86,7 +86,10 @@ def _changes(
         if period.until_ms <= now_ms:
             yield period.until_ms, None
     now = closures.at(place, now_ms)
-    yield (now_ms if now is None else now.from_ms), now
+    yield (
+        (now_ms // 1000 * 1000 if now is None else now.from_ms),
+        now,
+    )  # in whole seconds, as all in a registry
 
 
 def _report(

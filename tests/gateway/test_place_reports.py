@@ -58,8 +58,8 @@ class Street:
     def rules(self, text: str) -> None:
         self.registry: Registry = registry_of(parse_registry(NODES + PLACES + text, Path("registry.toml")))
 
-    def look(self, minute: int, *, synchronised: bool = True) -> int:
-        at_ms = NOW_MS + minute * MINUTE_MS
+    def look(self, minute: int, *, more_ms: int = 0, synchronised: bool = True) -> int:
+        at_ms = NOW_MS + minute * MINUTE_MS + more_ms
         self.store.db.execute("BEGIN IMMEDIATE")
         told = report_places(self.store, self.registry, self.orders, at_ms, synchronised=synchronised)
         self.store.db.execute("COMMIT")
@@ -257,6 +257,15 @@ def test_opened_and_taken_over_in_one_second(street: Street) -> None:
     street.look(5)
     street.registry = replace(street.registry, terms={NODE: Term(NOW_MS + 5 * MINUTE_MS)})
     assert [street.look(5), street.look(5), street.look(60)] == [1, 0, 0]
+
+
+def test_closed_opened_and_taken_over_in_one_second(street: Street) -> None:
+    street.rules(closed((1, 5)))
+    street.look(1)
+    street.rules("")  # it had just begun, so `open` took the rule out
+    street.look(1, more_ms=700)
+    street.registry = replace(street.registry, terms={NODE: Term(NOW_MS + MINUTE_MS)})
+    assert [street.look(1, more_ms=900), street.look(2)] == [1, 0]
 
 
 def test_a_bay_whose_new_node_has_said_nothing_yet_is_unknown_and_a_closed_one_stays_closed(
