@@ -10,7 +10,7 @@ from derb_gateway.registry import load_registry
 from derb_tools.boards import load_board
 from derb_tools.errors import AskedWrong
 from derb_tools.firmware_files import firmware_dir
-from derb_tools.flash.node_entries import Identity, identity, node_entries, relay_entries
+from derb_tools.flash.node_entries import Identity, bare_entries, identity, node_entries, relay_entries
 from derb_tools.flash.node_file import NodeFile
 from derb_tools.interpreters import board_command
 
@@ -99,6 +99,19 @@ def test_certificates_come_with_the_time_that_makes_them_valid() -> None:
 def test_the_way_in_and_the_key_for_updates_are_entries_of_their_own() -> None:
     made = entries(update_key=bytes(56), door_pin=0)
     assert (made["upd_key"], made["door_pin"]) == (bytes(56), 0)
+
+
+def test_a_node_without_a_place_yet_knows_its_board_and_no_key() -> None:
+    made = dict(
+        bare_entries("xiao-esp32c3", load_board("xiao-esp32c3"), NodeFile(settings={"ssid": "derb"}))["derb"]
+    )
+    assert set(made) == {"cfg"}
+    settings = settings_of(made)
+    pins = load_board("xiao-esp32c3").pins.given()
+    assert pins.items() <= settings.items()
+    assert (settings["board"], settings["ssid"]) == ("xiao-esp32c3", "derb")
+    with pytest.raises(AskedWrong, match="int_pin: GPIO 9 cannot be int_pin: it is a strapping pin"):
+        bare_entries("xiao-esp32c3", load_board("xiao-esp32c3"), NodeFile(settings={"int_pin": 9}))
 
 
 def test_a_relay_keeps_a_channel_or_nothing() -> None:

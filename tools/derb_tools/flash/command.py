@@ -36,7 +36,7 @@ SettingsOption = Annotated[
     Path | None, typer.Option(metavar="FILE", help="What all nodes of the street have: Wi-Fi, broker.")
 ]
 BareOption = Annotated[
-    bool, typer.Option("--bare", help="Without identity and settings: to give them later.")
+    bool, typer.Option("--bare", help="Without key and place; `derb provision` gives them.")
 ]
 ImageOption = Annotated[
     Path | None,
@@ -193,7 +193,7 @@ def _one(port: str, wish: Wish, store: ImageStore, *, as_json: bool, test: bool)
 
 def _sum_up(made: Flashed, checks: Checks, *, passed: bool, bare: bool) -> None:
     if bare:
-        print(f"{made.node}: flashed, without identity")
+        print(f"{made.node}: flashed, without key and place; `derb provision` gives them")
     elif not checks:
         print(f"{made.node}: flashed, not tested")
     else:

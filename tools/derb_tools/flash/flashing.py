@@ -17,7 +17,7 @@ from derb_tools.flash.choice import check_chip, guessed_board, usb_of
 from derb_tools.flash.esp_loader import BAUD, BAUDS, Found, ResetMode, connected
 from derb_tools.flash.image_store import ImageStore
 from derb_tools.flash.micropython_image import MicroPythonImage, read_micropython
-from derb_tools.flash.node_entries import identity, node_entries, relay_entries
+from derb_tools.flash.node_entries import bare_entries, identity, node_entries, relay_entries
 from derb_tools.flash.node_file import NodeFile
 from derb_tools.flash.nvs import Entries
 from derb_tools.flash.steps import Advance, Steps
@@ -36,7 +36,7 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Wish:
-    """What the technician asked for, read and checked. `registry` None: the node gets no identity."""
+    """What the technician asked for, read and checked. `registry` None: the node gets its key and its place later."""
 
     board: tuple[str, Board] | None
     image: Path | None
@@ -117,7 +117,7 @@ def entries_for(name: str, board: Board, node: str, wish: Wish) -> Entries:
     if board.role == "relay":
         return relay_entries(wish.channel)
     if wish.registry is None:
-        return {}
+        return bare_entries(name, board, wish.nodes)
     return node_entries(name, board, wish.nodes, identity(wish.registry, node), int(time.time()))
 
 

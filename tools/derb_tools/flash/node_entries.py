@@ -71,6 +71,16 @@ def node_entries(name: str, board: Board, given: NodeFile, who: Identity, unix_s
     return {NODE_NAMESPACE: entries}
 
 
+def bare_entries(name: str, board: Board, given: NodeFile) -> Entries:
+    """The entries of a node that gets its key and its place later: what the board is, and what is `given`. AskedWrong."""
+    settings: dict[str, Value] = {"board": name, **board.pins.given()}
+    if board.battery:
+        settings["batt_ratio_x100"] = board.battery.batt_ratio_x100
+    settings |= given.settings
+    _check_pins(board, settings, board.pins.given())
+    return {NODE_NAMESPACE: {"cfg": json.dumps(_without_defaults(settings), separators=(",", ":")).encode()}}
+
+
 def relay_entries(channel: int) -> Entries:
     """The entries of a relay on Wi-Fi channel `channel`, 0: it waits to be told."""
     return {RELAY_NAMESPACE: {"channel": channel} if channel else {}}
@@ -92,6 +102,11 @@ def node_config(name: str, board: Board, given: Mapping[str, Value], who: Identi
         raise AskedWrong("\n".join(faults))
     _check_pins(board, settings, keys)
     _check_depths(settings)
+    return _without_defaults(settings)
+
+
+def _without_defaults(settings: Mapping[str, Value]) -> dict[str, Value]:
+    defaults = node_settings()
     return {key: value for key, value in settings.items() if key == "kind" or value != defaults[key].default}
 
 
