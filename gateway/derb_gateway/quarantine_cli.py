@@ -25,7 +25,7 @@ ConfigOption = Annotated[Path, typer.Option("--config", help="the gateway's TOML
 SinkOption = Annotated[str | None, typer.Option("--sink", metavar="NAME", help="what this sink refused")]
 StreetOption = Annotated[bool, typer.Option("--street", help="what was refused at the street's door")]
 ReasonOption = Annotated[
-    str | None, typer.Option("--reason", help="of the street's: unknown_node, bad_tag, …")
+    str | None, typer.Option("--reason", help="of the street's: bad_tag, bad_version, …")
 ]
 NodeOption = Annotated[
     str | None, typer.Option("--node", metavar="ID", help="of the street's: from this node")
