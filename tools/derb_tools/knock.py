@@ -28,7 +28,10 @@ _HINTS = (
     (b"waiting for download", "the board is in its loader: let go of BOOT and press reset"),
     (b"invalid header: 0xffffffff", "nothing is flashed on it: `derb flash` first"),
     (b"Brownout detector", "its supply breaks down (brownout): another cable, another battery"),
-    (b"ImportError", "its firmware is incomplete (ImportError at start): `derb flash` it anew"),
+    (
+        b"ImportError",
+        "its firmware is incomplete (ImportError at start): `derb flash` it anew; what it had not delivered goes with it",
+    ),
     (b"derb rest", "it rests after a failed wake: press reset once more, and `derb monitor` says why"),
 )
 

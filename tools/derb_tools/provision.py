@@ -94,14 +94,12 @@ def provision(
 
 
 def _choose(asked: str | None, places: list[Place]) -> Place:
-    """The place that is meant; a question where it is not certain. AskedWrong."""
+    """The place that is meant, one that has a node only by its whole name; a question where it is not certain. AskedWrong."""
     free = [place for place in places if not place.get("node")]
     text = asked if asked is not None else _typed("which bay or container? letters of its name, or lat,lon: ")
     taken = next((place for place in places if place["id"] == text and place.get("node")), None)
     if taken:
-        raise AskedWrong(
-            f"{text} has node {taken['node']} already: `derb fleet replace` lets a new node take its place"
-        )
+        return taken  # perhaps by this very node: that is known when it has spoken
     found = candidates(text, free)
     if (sure := certain(text, found)) is not None:
         return sure
@@ -126,6 +124,10 @@ def _give(prompt: Prompt, chosen: Place, street: NodeFile, ledger: Ledger, board
     prompt.load("provision")
     found = prompt.call("identity()")
     node = str(found["node"])
+    if chosen.get("node") not in (None, node):
+        raise AskedWrong(
+            f"{chosen['id']} has node {chosen['node']} already: `derb fleet replace` lets a new node take its place"
+        )
     ledger.refuse_known(node)
     if not street.settings and "broker" not in found["settings"]:
         raise AskedWrong(

@@ -36,8 +36,10 @@ class Network:
     def refuse_known(self, node: str) -> None:
         """AskedWrong when the node is registered: its key would be another one there."""
         if node in self._nodes:
+            place = self._nodes[node].get("bay") or self._nodes[node].get("container") or "no place"
             raise AskedWrong(
-                f"node {node} is registered already; take its [[node]] out of the registry first, if it shall begin anew"
+                f"node {node} is registered already, at {place}: `derb selftest` says whether gateway and node have the "
+                "same key; if not, take its [[node]] out of the registry and provision it again"
             )
 
     def enter(self, node: str, chosen: Place, key: bytes, board: str | None) -> None:
