@@ -138,12 +138,12 @@ class City:
 class FaultRig:
     """One gateway and all around it, in one folder. Faults are in `faults`."""
 
-    def __init__(self, folder: Path, city_port: int, city: City, per_s: float) -> None:
+    def __init__(self, folder: Path, city_port: int, city: City, per_s: float, *, mount: bool) -> None:
         self.folder = folder
         self.city = city
         self.disk = folder / "disk"
         self.disk.mkdir()
-        self.may_mount = os.geteuid() == 0 and _mounted(self.disk)
+        self.may_mount = mount and os.geteuid() == 0 and _mounted(self.disk)
         self.store = self.disk / "derb.sqlite3"
         self.broker = Mosquitto(folder / "broker")
         self.broker.start()
@@ -245,12 +245,12 @@ class FaultRig:
 
 
 @contextlib.asynccontextmanager
-async def fault_rig(folder: Path, per_s: float = 100) -> AsyncIterator[FaultRig]:
-    """A gateway that runs, and a fleet that makes readings."""
+async def fault_rig(folder: Path, per_s: float = 100, *, mount: bool) -> AsyncIterator[FaultRig]:
+    """A gateway that runs, and a fleet that makes readings; `mount`: the store is on a disk of its own, if that is allowed."""
     async with fake_upstream() as upstream:
         city = City()
         upstream.otherwise, city.forget = city.answer, upstream.asked.clear
-        rig = FaultRig(folder, upstream.port, city, per_s)
+        rig = FaultRig(folder, upstream.port, city, per_s, mount=mount)
         making = asyncio.create_task(rig.fleet.run())
         try:
             rig.start_gateway()
