@@ -3,6 +3,7 @@
 import random
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from derb_tools.board import Faults
@@ -173,13 +174,14 @@ def test_a_frame_played_back_by_another_relay_is_refused_and_counted(tmp_path: P
         with AirRadio(rig.air.port, bytes.fromhex("240ac5ffffff")) as stranger:
             stranger.send(relay_id(1), recorded)
         deadline_s = time.monotonic() + 15
-        status: dict[str, dict[str, int]] = {"quarantine": {}, "waiting_nodes": {}}
+        status: dict[str, Any] = {"quarantine": {}, "waiting_nodes": {}}
         while time.monotonic() < deadline_s and not (
             sum(status["quarantine"].values()) == 3 and status["waiting_nodes"]
         ):
             status = rig.status()
         assert status["quarantine"] == {"repeat": 1, "bad_tag": 2}
         assert list(status["waiting_nodes"]) == ["240ac5ffffff"]
+        assert status["waiting_nodes"]["240ac5ffffff"]["relay"] == "r1"
         assert _balance(rig, crowd) == (6, 0, 0)
 
 
