@@ -3,8 +3,8 @@
 `--every-suite`, which `make test` says, makes it an error when one of the suites ran no test, or skipped one:
 a suite that silently ran nothing looks exactly like one that passed.
 
-With `-n 2 --dist loadgroup` the end-to-end tests, which start programs of their own and wait for them, run one after the other
-in one process, and all others beside them in the second.
+With `-n 2 --dist loadgroup` the end-to-end tests, which start programs of their own and wait for them, run one file after the
+other in one process, and all others beside them in the second, which then helps with the files that are left.
 """
 
 import re
@@ -29,9 +29,9 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     side_by_side = config.getoption("dist", "no") == "loadgroup"
     suites = {item: suite_of(config.rootpath, item.nodeid) for item in items}
-    items.sort(key=lambda item: (side_by_side and suites[item] != "e2e", SUITES.index(suites[item])))
+    items.sort(key=lambda item: SUITES.index(suites[item]))
     for item in items if side_by_side else []:
-        item.add_marker(pytest.mark.xdist_group("e2e" if suites[item] == "e2e" else item.path.name))
+        item.add_marker(pytest.mark.xdist_group(item.path.name if suites[item] == "e2e" else "fast"))
 
 
 def suite_of(root: Path, nodeid: str) -> str:

@@ -84,7 +84,9 @@ def test_an_archive_that_would_write_elsewhere_is_refused(tmp_path: Path, name: 
     assert not Path("/tmp/derb-outside.py").exists()
 
 
-@pytest.mark.parametrize("content", [b"", b"no archive", sdist(("x/a.py", b"a" * 5000))[:60]])
+@pytest.mark.parametrize(
+    "content", [b"", b"no archive", sdist(("x/a.py", b"a" * 5000))[:60]], ids=["empty", "text", "cut"]
+)
 def test_an_archive_that_is_none_is_refused(tmp_path: Path, content: bytes) -> None:
     archive = tmp_path / "damaged.tar.gz"
     archive.write_bytes(content)
