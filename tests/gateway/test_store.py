@@ -112,13 +112,3 @@ def test_a_forwarded_reading_keeps_the_time_it_was_forwarded_with(tmp_path: Path
     assert store.time_if_unforwarded(NODE, 1, 0) is None
     assert store.time_if_unforwarded(NODE, 1, 1) == (first + 2, NOW_MS, 9)
     store.close()
-
-
-def test_the_waiting_room_holds_the_latest(tmp_path: Path) -> None:
-    store = Store(tmp_path / "derb.sqlite3")
-    for i in range(10):
-        store.wait_for_operator(f"{i:012x}", i, at_most=3)
-    store.wait_for_operator(f"{8:012x}", 20, at_most=3)
-    rows = store.db.execute("SELECT node, first_ms, last_ms, count FROM waiting ORDER BY node").fetchall()
-    assert rows == [(f"{7:012x}", 7, 7, 1), (f"{8:012x}", 8, 20, 2), (f"{9:012x}", 9, 9, 1)]
-    store.close()

@@ -22,7 +22,7 @@ from tools.board.tiny import KEY, NODE_ID, write_mag
 
 EARTH = (29000, -300, 30000, 2000)
 SETTINGS = {"kind": "parking", "ssid": "derb", "psk": "derb-street", "broker": "broker.derb"}
-SPEED = 12  # its window of 3 s is then a quarter of a second
+SPEED = 6  # its window of 3 s is then half a second, in which a command knocks at least twice
 
 
 def bay_board(folder: Path, **options: Any) -> SimBoard:

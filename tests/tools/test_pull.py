@@ -50,7 +50,7 @@ def board(dead: tuple[Path, set[tuple[int, int]]], tmp_path: Path) -> SimBoard:
     """A copy of the dead node, as it is found: nobody knows for how long it had no power."""
     folder, _ = dead
     shutil.copytree(folder / "board", tmp_path / "board")
-    board = SimBoard(tmp_path / "board", Path("unused"), node_id=bytes.fromhex("240ac4a1b2c3"), speed=12)
+    board = SimBoard(tmp_path / "board", Path("unused"), node_id=bytes.fromhex("240ac4a1b2c3"), speed=6)
     board.power_cut()
     return board
 

@@ -17,7 +17,7 @@ _KNOCK = (
     b"\r\x02"  # Ctrl-B leaves a raw prompt that somebody left behind; at the door it is a key as any other
 )
 _STOP = b"\x03\r\x02"  # never to a node that may be starting: Ctrl-C there ends the wake in sleep
-_KNOCK_EVERY_S = 0.25
+_KNOCK_EVERY_S = 0.1
 _QUICK_S = 0.4
 _RESET_HEARD_S = 6.0
 _TAIL_BYTES = 4000
