@@ -3,8 +3,7 @@
 `--every-suite`, which `make test` says, makes it an error when one of the suites ran no test, or skipped one:
 a suite that silently ran nothing looks exactly like one that passed.
 
-With `-n 2 --dist loadgroup` the end-to-end tests, which start programs of their own and wait for them, run one file after the
-other in one process, and all others beside them in the second, which then helps with the files that are left.
+`make test` hands file after file to two processes: most tests wait for programs more than they compute.
 """
 
 import re
@@ -25,13 +24,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(SuiteGuard(config), "derb-suite-guard")
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    side_by_side = config.getoption("dist", "no") == "loadgroup"
-    suites = {item: suite_of(config.rootpath, item.nodeid) for item in items}
-    items.sort(key=lambda item: SUITES.index(suites[item]))
-    for item in items if side_by_side else []:
-        item.add_marker(pytest.mark.xdist_group(item.path.name if suites[item] == "e2e" else "fast"))
+    items.sort(key=lambda item: SUITES.index(suite_of(config.rootpath, item.nodeid)))
 
 
 def suite_of(root: Path, nodeid: str) -> str:

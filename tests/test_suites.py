@@ -74,7 +74,7 @@ def test_a_suite_that_ran_nothing_fails_the_whole_run(copy: Path, folder: str) -
 
 
 def test_a_suite_that_ran_nothing_fails_two_processes_as_well(copy: Path) -> None:
-    beside = ("-p", "xdist.plugin", "-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder")
+    beside = ("-p", "xdist.plugin", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
     finished = run_pytest(copy, "--every-suite", *beside)
     assert finished.returncode == 0, finished.stdout
     assert f"{'firmware-wasm32':18}1 passed, 0 failed, 0 skipped" in finished.stdout
