@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import signal
 import subprocess
 import sys
 import threading
@@ -76,7 +77,14 @@ class Desk:
         command = [sys.executable, "-m", "derb_tools.cli", *map(str, arguments), "--port", self.port]
         pipe = subprocess.PIPE
         with subprocess.Popen(
-            command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, cwd=folder
+            command,
+            stdin=pipe,
+            stdout=pipe,
+            stderr=pipe,
+            text=True,
+            cwd=folder,
+            # Where the tests run in the background, Ctrl-C is ignored, and so it would be by the command.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         ) as process:
             listener = threading.Thread(target=self._listen, args=(process,))
             listener.start()
