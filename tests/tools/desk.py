@@ -119,7 +119,7 @@ class Desk:
         return [result.end for result in self.plugged.results]
 
     def wait_for(self, true: Callable[[], bool]) -> None:
-        deadline_s = time.monotonic() + 60
+        deadline_s = time.monotonic() + 20
         while not true():
             assert time.monotonic() < deadline_s, self.plugged.results
             time.sleep(0.01)
