@@ -1,6 +1,7 @@
 """`derb load` against a real broker and the real gateway."""
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -43,6 +44,19 @@ def test_all_is_confirmed_and_upstream_once(port: int, tmp_path: Path) -> None:
     assert (report["upstream"], report["upstream_missing"], report["upstream_doubled"]) == (200, 0, 0)
     assert report["bad_downlinks"] == 0
     assert 0 < report["latency_ms_p50"] <= report["latency_ms_p99"]
+
+
+def test_ended_early_it_waits_for_the_last_receipts_and_reports(port: int, tmp_path: Path) -> None:
+    options = ["--rate", "100", "--seconds", "1000", "--broker", f"127.0.0.1:{port}"]
+    command = [sys.executable, "-m", "derb_tools.cli", "load", *options]
+    process = subprocess.Popen(
+        [*command, "--registry", tmp_path / "registry.toml"], stdout=subprocess.PIPE, text=True
+    )
+    wait_until(lambda: any((tmp_path / "out").glob("*.ndjson")))
+    process.send_signal(signal.SIGINT)
+    report = json.loads(process.communicate(timeout=30)[0])
+    assert process.returncode == 0
+    assert report["sent"] == report["receipted"] > 0
 
 
 def test_a_new_registry_is_its_owners_alone_and_told(tmp_path: Path) -> None:

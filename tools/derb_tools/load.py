@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import signal
 import time
 from collections import Counter
 from pathlib import Path
@@ -40,7 +41,10 @@ def load(
     username: Annotated[str | None, typer.Option()] = None,
     password: Annotated[str | None, typer.Option()] = None,
 ) -> None:
-    """Load a gateway with a fleet's frames; print what was sent, receipted and lost as JSON."""
+    """Load a gateway with a fleet's frames; print what was sent, receipted and lost as JSON.
+
+    Ctrl-C, or SIGTERM, ends it early: no new readings, the last receipts, the figures. A second one ends it at once.
+    """
     if write_registry is not None:
         write_new(write_registry, make_registry(nodes or _NODES_WRITTEN))
         print(f"{write_registry}: {nodes or _NODES_WRITTEN} made-up nodes and their keys, for your eyes only")
@@ -48,11 +52,19 @@ def load(
     if registry is None:
         raise typer.BadParameter("give --registry, or make one first with --write-registry")
     fleet = Fleet(fleet_nodes(registry, nodes), split_address(broker), connections, (username, password))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: _enough(fleet))
     fleet.run(rate, seconds, resend_s, grace_s)
     report = fleet.report() | (upstream_report(upstream, fleet.keys(), grace_s) if upstream else {})
     print(json.dumps(report))
     if report["lost"] or report.get("upstream_doubled") or report.get("upstream_missing"):
         raise typer.Exit(1)
+
+
+def _enough(fleet: Fleet) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    fleet.enough()
 
 
 def write_new(path: Path, text: str) -> None:

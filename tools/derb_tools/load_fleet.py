@@ -38,6 +38,7 @@ class Fleet:
         self._subscribed = threading.Semaphore(0)
         self._clients: list[Client] = []
         self._client_of: dict[str, Client] = {}
+        self._enough = threading.Event()
         for i in range(min(connections, len(nodes))):
             self._add_client(nodes[i::connections], login)
 
@@ -53,6 +54,10 @@ class Fleet:
             for client in self._clients:
                 client.disconnect()
                 client.loop_stop()
+
+    def enough(self) -> None:
+        """Make no more readings; `run` then waits for the last receipts."""
+        self._enough.set()
 
     def keys(self) -> set[str]:
         """The upstream keys of all readings made."""
@@ -110,8 +115,8 @@ class Fleet:
     def _make(self, began_s: float, rate: float, seconds: float, resend_s: float) -> None:
         for i in range(int(rate * seconds)):
             due_s = began_s + i / rate
-            if (wait_s := due_s - time.monotonic()) > 0:
-                time.sleep(wait_s)
+            if self._enough.wait(max(0.0, due_s - time.monotonic())):
+                return
             node = self._nodes[i % len(self._nodes)]
             now_s = time.monotonic()
             with self._lock:
