@@ -4,32 +4,29 @@ import asyncio
 import contextlib
 import itertools
 import os
-import random
 import secrets
 import shutil
-import signal
 import subprocess
-import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 from derb_gateway.sinks.refused import RefusedBook, refused_path
 from derb_tools.load_node import LoadNode
-from gateway.fake_upstream import Answer, Asked, fake_upstream, http, http_json
-from gateway.kit import Mosquitto
+from gateway.fake_upstream import fake_upstream
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
+from tests.e2e.city import City
+from tests.e2e.harmed import Harmed
 from tests.e2e.rig import count_keys_of_file
 
 RESEND_S = 0.7
 NODES = 20
 _A_FEW_READINGS_S = 0.2
 _LOOK_EVERY_S = 0.2
-_CLOCK_WORDS = ("--clock-speed", "1", "--clock-origin-unix-ms")
 
 
 class Fleet:
@@ -87,94 +84,22 @@ class Fleet:
             self._by_topic[message.topic].took(bytes(message.payload), time.monotonic())
 
 
-class City:
-    """An upstream that knows a repeat by its key, and behaves as `mood` says."""
-
-    def __init__(self) -> None:
-        self.effects: Counter[str] = Counter()
-        self.repeats = 0
-        self.mood: Callable[[City, Asked], Answer] = City.good
-        self.forget: Callable[[], None] = lambda: None
-
-    def answer(self, asked: Asked) -> Answer:
-        self.forget()
-        return self.mood(self, asked)
-
-    def take(self, keys: list[str]) -> None:
-        for key in keys:
-            self.repeats += key in self.effects
-            self.effects[key] = 1
-
-    def good(self, asked: Asked) -> Answer:
-        self.take(asked.keys())
-        return http(204)
-
-    def half(self, asked: Asked) -> Answer:
-        """Take every reading with an even chance, and say truly which."""
-        keys = asked.keys()
-        rejected = [key for key in keys if random.random() < 0.5]
-        self.take([key for key in keys if key not in rejected])
-        return http_json(207, {"rejected": [{"key": key, "why": "busy", "retry": True} for key in rejected]})
-
-    def lying(self, asked: Asked) -> Answer:
-        """Take all and say that nothing was taken."""
-        self.take(asked.keys())
-        return http(500, b"oh")
-
-    def cut(self, asked: Asked) -> Answer:
-        """Take all and hang up in the middle of the answer."""
-        self.take(asked.keys())
-        return http(200, b"everything is well")[:-5]
-
-    def mute(self, asked: Asked) -> Answer:
-        """Take all and never answer."""
-        self.take(asked.keys())
-        return None
-
-    def dead(self, _: Asked) -> Answer:
-        return b""
-
-
-class FaultRig:
+class FaultRig(Harmed):
     """One gateway and all around it, in one folder. Faults are in `faults`."""
 
     def __init__(self, folder: Path, city_port: int, city: City, per_s: float, *, mount: bool) -> None:
-        self.folder = folder
-        self.city = city
+        super().__init__(folder, city)
         self.disk = folder / "disk"
         self.disk.mkdir()
         self.may_mount = mount and os.geteuid() == 0 and _mounted(self.disk)
         self.store = self.disk / "derb.sqlite3"
-        self.broker = Mosquitto(folder / "broker")
         self.broker.start()
         nodes = [LoadNode(f"de4b{i:08x}", bytes([i]) * 32, int(time.time())) for i in range(1, NODES + 1)]
-        self.config = self._write(nodes, city_port)
+        self._write(nodes, city_port)
         self.fleet = Fleet(nodes, self.broker.port, per_s)
-        self.process: subprocess.Popen[bytes] | None = None
         self._settled: set[str] = set()
         self._counted: dict[Path, tuple[tuple[int, int], Counter[str]]] = {}
         self.may_repeat: set[str] = set()  # in files, since their place was lost with a damaged database
-
-    def start_gateway(self, *words: str) -> None:
-        command = [sys.executable, "-m", "derb_gateway", "run", "--config", str(self.config), *words]
-        with (self.folder / "gateway.log").open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-
-    def start_gateway_at(self, unix_ms: int) -> None:
-        """With its clock at another time."""
-        self.start_gateway(
-            *_CLOCK_WORDS, str(unix_ms), "--clock-origin-real-ms", str(int(time.time() * 1000))
-        )
-
-    def kill_gateway(self) -> None:
-        assert self.process is not None
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-
-    def stop_gateway(self) -> int:
-        assert self.process is not None
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(30)
 
     async def settled(self, within_s: float = 60) -> float:
         """Wait until all that was made until a moment from now is receipted and at both sinks; return how long that took."""
@@ -238,11 +163,10 @@ class FaultRig:
                 self._counted[path] = stamp, count_keys_of_file(path)
         return [counts for _, counts in self._counted.values()]
 
-    def _write(self, nodes: list[LoadNode], city_port: int) -> Path:
+    def _write(self, nodes: list[LoadNode], city_port: int) -> None:
         registry = self.folder / "registry.toml"
         registry.write_text("\n".join(f'[[node]]\nid = "{n.node}"\nkey = "{n._key.hex()}"' for n in nodes))
-        config = self.folder / "gateway.toml"
-        config.write_text(
+        self.config.write_text(
             f'site = "faults"\nregistry = "registry.toml"\nstop_deadline_s = 5\n'
             f"[broker]\nport = {self.broker.port}\nretry_max_s = 0.5\n"
             f'[store]\npath = "{self.store}"\n'
@@ -252,7 +176,6 @@ class FaultRig:
             f"batch_age_s = 0.1\n"
             f"retry_base_s = 0.05\nretry_max_s = 0.3\n"
         )
-        return config
 
 
 @contextlib.asynccontextmanager

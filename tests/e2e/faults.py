@@ -12,10 +12,13 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from gateway.fake_upstream import Answer, Asked
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
-from tests.e2e.fault_rig import City, FaultRig
+from tests.e2e.city import City
+from tests.e2e.fault_rig import FaultRig
+from tests.e2e.harmed import Harmed
 
 YEAR_MS = 365 * 86_400_000
 MEGABYTE = 1_000_000
@@ -37,19 +40,19 @@ SHORT, WHOLE = Size(2_000, 1_000, 2), Size(100_000, 10_000, 10)
 Fault = Callable[[FaultRig, random.Random, Size], Awaitable[None]]
 
 
-async def gateway_killed(rig: FaultRig, chance: random.Random, _: Size) -> None:
+async def gateway_killed(rig: Harmed, chance: random.Random, _: Size) -> None:
     rig.kill_gateway()
     await asyncio.sleep(chance.uniform(0, 0.3))
     rig.start_gateway()
 
 
-async def broker_killed(rig: FaultRig, chance: random.Random, _: Size) -> None:
+async def broker_killed(rig: Harmed, chance: random.Random, _: Size) -> None:
     rig.broker.stop(kill=True)
     await asyncio.sleep(chance.uniform(*_SHORT_S))
     rig.broker.start()
 
 
-async def broker_restarted_empty(rig: FaultRig, chance: random.Random, _: Size) -> None:
+async def broker_restarted_empty(rig: Harmed, chance: random.Random, _: Size) -> None:
     rig.broker.stop(kill=True)
     _database(rig).unlink(missing_ok=True)
     await asyncio.sleep(chance.uniform(*_SHORT_S))
@@ -70,11 +73,15 @@ async def broker_restarted_with_an_old_database(rig: FaultRig, chance: random.Ra
     rig.broker.start()
 
 
-def _mood(mood: Callable[[City, object], object]) -> Fault:
-    async def city_is(rig: FaultRig, chance: random.Random, _: Size) -> None:
-        rig.city.mood = mood  # type: ignore[assignment]
+def mood(
+    how: Callable[[City, Asked], Answer], for_s: tuple[float, float] = (0.3, 1.2)
+) -> Callable[[Harmed, random.Random, Size], Awaitable[None]]:
+    """A fault of the upstream that lasts so long."""
+
+    async def city_is(rig: Harmed, chance: random.Random, _: Size) -> None:
+        rig.city.mood = how
         try:
-            await asyncio.sleep(chance.uniform(0.3, 1.2))
+            await asyncio.sleep(chance.uniform(*for_s))
         finally:
             rig.city.mood = City.good
 
@@ -82,7 +89,7 @@ def _mood(mood: Callable[[City, object], object]) -> Fault:
 
 
 @contextmanager
-def _nothing_can_be_written(rig: FaultRig) -> Iterator[None]:
+def _nothing_can_be_written(rig: Harmed) -> Iterator[None]:
     """The running gateway's writes fail, as on a disk that has become read-only; each file may have 4096 bytes."""
     assert rig.process is not None
     resource.prlimit(rig.process.pid, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
@@ -94,7 +101,7 @@ def _nothing_can_be_written(rig: FaultRig) -> Iterator[None]:
         )
 
 
-async def writes_fail(rig: FaultRig, chance: random.Random, _: Size) -> None:
+async def writes_fail(rig: Harmed, chance: random.Random, _: Size) -> None:
     with _nothing_can_be_written(rig):
         await asyncio.sleep(chance.uniform(0.3, 1.5))
 
@@ -160,7 +167,7 @@ async def database_damaged(rig: FaultRig, chance: random.Random, _: Size) -> Non
     rig.fleet.paused = False
 
 
-async def clock_steps_years(rig: FaultRig, chance: random.Random, _: Size) -> None:
+async def clock_steps_years(rig: Harmed, chance: random.Random, _: Size) -> None:
     rig.kill_gateway()
     years = chance.choice([-20, -5, 5, 20])
     rig.start_gateway_at(int(time.time() * 1000) + years * YEAR_MS)
@@ -200,7 +207,7 @@ async def _flood(rig: FaultRig, messages: list[tuple[str, bytes]]) -> None:
         client.loop_stop()
 
 
-def _database(rig: FaultRig) -> Path:
+def _database(rig: Harmed) -> Path:
     return rig.broker.settings.directory / "mosquitto.db"
 
 
@@ -209,11 +216,11 @@ FAULTS: dict[str, Fault] = {
     "broker killed": broker_killed,
     "broker restarted empty": broker_restarted_empty,
     "broker restarted with an old database": broker_restarted_with_an_old_database,
-    "sink dead": _mood(City.dead),
-    "sink never answers": _mood(City.mute),
-    "sink takes a half": _mood(City.half),
-    "sink takes all and says no": _mood(City.lying),
-    "sink hangs up in its answer": _mood(City.cut),
+    "sink dead": mood(City.dead),
+    "sink never answers": mood(City.mute),
+    "sink takes a half": mood(City.half),
+    "sink takes all and says no": mood(City.lying),
+    "sink hangs up in its answer": mood(City.cut),
     "writes fail": writes_fail,
     "disk full": disk_full,
     "disk read-only at a start": disk_read_only_at_a_start,
