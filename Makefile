@@ -10,7 +10,7 @@ help:
 	@echo "make test            every test; what is missing is installed first. ONLY=tests/gateway for a part"
 	@echo "make check           format, lint, types"
 	@echo "make faults          a gateway under 200 seeded faults. RUNS=n SEED=n ONLY=word"
-	@echo "make bench           the benchmarks, one JSON line a figure. ONLY=name for one of them"
+	@echo "make bench           the benchmarks, one JSON line a figure. ONLY=name for one of them; an hour: ONLY=soak SOAK_MINUTES=60"
 	@echo "make deb             dist/derb_*.deb for a gateway, all packages inside. ARCH=arm64 PYTHON_VERSION=3.11 for a Pi"
 	@echo "make clean           takes away all that was set up or built here"
 

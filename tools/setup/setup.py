@@ -25,7 +25,7 @@ STAMPS = VENV / "derb-stamps"
 WASM32 = ROOT / ".cache" / "wasm32"
 WASM32_SOURCE = ROOT / "tests" / "firmware" / "wasm32"
 
-EXTRA_OF_TARGET = {"demo": "demo", "test": "dev", "check": "dev", "bench": "dev", "deb": "gateway"}
+EXTRA_OF_TARGET = {"demo": "demo", "test": "dev", "check": "dev", "bench": "bench", "deb": "gateway"}
 SYSTEM_PARTS_OF_TARGET = {
     "demo": [],
     "test": ["mosquitto", "nats-server"],
@@ -144,8 +144,9 @@ def packages_made_from() -> str:
 
 
 def packages_are_current(extra: str) -> bool:
-    """Whether the extra, or `dev` which holds them all, was installed from this pyproject.toml."""
-    stamps = [STAMPS / f"packages-{extra}", STAMPS / "packages-dev"]
+    """Whether the extra, or one that holds it, was installed from this pyproject.toml."""
+    holders = {extra, "bench"} if extra == "bench" else {extra, "dev", "bench"}
+    stamps = [STAMPS / f"packages-{holder}" for holder in holders]
     return any(stamp.is_file() and stamp.read_text() == packages_made_from() for stamp in stamps)
 
 
