@@ -7,7 +7,8 @@ STORE_DAMAGED, STORE_NOT_SALVAGED = "store_damaged", "store_not_salvaged"
 STORE_RESTORED = "store_restored"
 READINGS_SHED, STORE_OVER_BUDGET = "readings_shed", "store_over_budget"
 DISK_REFUSED = "disk_refused"
-CONFIG_NOT_TAKEN = "config_not_taken"
+CONFIG_NOT_TAKEN, REGISTRY_NOT_TAKEN = "config_not_taken", "registry_not_taken"
+CAMPAIGN_STOPPED = "campaign_stopped"
 ALARMS = (
     STORE_DAMAGED,
     STORE_NOT_SALVAGED,
@@ -16,6 +17,8 @@ ALARMS = (
     STORE_OVER_BUDGET,
     DISK_REFUSED,
     CONFIG_NOT_TAKEN,
+    REGISTRY_NOT_TAKEN,
+    CAMPAIGN_STOPPED,
 )
 
 
@@ -38,9 +41,15 @@ def raise_alarm(db: sqlite3.Connection, name: str, detail: str, now_ms: int) -> 
     )
 
 
-def clear(db: sqlite3.Connection, name: str) -> None:
-    """Take an alarm back whose cause is gone."""
-    db.execute("DELETE FROM alarm WHERE name = ?", (name,))
+def raise_once(db: sqlite3.Connection, name: str, detail: str, now_ms: int) -> None:
+    """Note an alarm unless it stands already with these words, as after a restart."""
+    if (detail,) not in db.execute("SELECT detail FROM alarm WHERE name = ?", (name,)).fetchall():
+        raise_alarm(db, name, detail, now_ms)
+
+
+def clear(db: sqlite3.Connection, *names: str) -> None:
+    """Take alarms back whose cause is gone."""
+    db.executemany("DELETE FROM alarm WHERE name = ?", [(name,) for name in names])
 
 
 def standing(db: sqlite3.Connection) -> list[Alarm]:

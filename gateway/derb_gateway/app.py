@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from derb_gateway.broker import BrokerProcess
+from derb_gateway.campaign_alarm import CampaignAlarm
 from derb_gateway.campaign_driver import CampaignDriver
 from derb_gateway.clock import Clock
 from derb_gateway.config import BrokerSettings, Config
@@ -164,7 +165,8 @@ class Server:
             self.orders,
         )
         self._parts.start("registry", self.keeper.run())
-        campaigns = CampaignDriver(self.orders, self.clock, lambda: self.registry.keys)
+        alarm = CampaignAlarm(self.writer, self.clock)
+        campaigns = CampaignDriver(self.orders, self.clock, lambda: self.registry.keys, alarm.follow)
         self._parts.start("campaigns", campaigns.run())
 
     def _watch(self) -> None:
@@ -179,6 +181,7 @@ class Server:
             self.clock,
             lambda: self.registry,
             self._broker,
+            self._reloading,
         )
         self._parts.start("liveness", self.liveness.run(self.manager.look_s))
         if self.manager.listens:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 
 from derb_gateway.campaign import (
     SETTLED,
@@ -28,18 +28,25 @@ _EVERY_S = 10.0
 
 
 class CampaignDriver:
-    """`registered`: the nodes that may be ordered something."""
+    """`registered`: the nodes that may be ordered something; `follow` is told how the latest campaign stands."""
 
-    def __init__(self, orders: OrderBook, clock: Clock, registered: Callable[[], Collection[str]]) -> None:
+    def __init__(
+        self,
+        orders: OrderBook,
+        clock: Clock,
+        registered: Callable[[], Collection[str]],
+        follow: Callable[[Campaign | None], Awaitable[None]],
+    ) -> None:
         self._orders = orders
         self._clock = clock
         self._registered = registered
+        self._follow = follow
 
     async def run(self) -> None:
         """Work until cancelled."""
         while True:
             try:
-                await asyncio.to_thread(self.step)
+                await self._follow(await asyncio.to_thread(self.step))
             except Exception as error:
                 known = isinstance(error, GatewayError)
                 log.warning(
@@ -47,16 +54,20 @@ class CampaignDriver:
                 )
             await asyncio.sleep(_EVERY_S / self._clock.speed)
 
-    def step(self) -> None:
-        """Judge who was ordered, stop if too many are bad, order who may be, go on to the next wave. StoreError."""
+    def step(self) -> Campaign | None:
+        """Judge who was ordered, stop if too many are bad, order who may be, go on to the next wave. StoreError.
+
+        Returns the latest campaign as it stands by then.
+        """
         with self._orders.reading() as db:
             campaign = latest(db)
         if campaign is None or not campaign.is_live():
-            return
+            return campaign
         with self._orders.transaction() as db:
             now = latest(db)
             if now is not None and now.is_live():
-                _Step(db, now, self._clock.wall_ms(), self._registered()).take()
+                now = _Step(db, now, self._clock.wall_ms(), self._registered()).take()
+            return now
 
 
 class _Step:
@@ -71,7 +82,7 @@ class _Step:
         self._registered = registered
         self._members = {each.node: each for each in members(db, campaign.id)}
 
-    def take(self) -> None:
+    def take(self) -> Campaign:
         before, campaign = dict(self._members), self._campaign
         self._judge()
         if campaign.state is CampaignState.RUNNING:
@@ -82,6 +93,7 @@ class _Step:
             save_state(self._db, self._campaign)
             told = {"campaign": campaign.id, "state": self._campaign.state, "wave": self._campaign.wave + 1}
             log.info("campaign", extra={**told, "why": self._campaign.why})
+        return self._campaign
 
     def _judge(self) -> None:
         for node, member in self._members.items():

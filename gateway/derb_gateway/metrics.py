@@ -39,6 +39,9 @@ def _process_metrics(now: GatewayNow) -> Iterator[Metric]:
     yield _gauge("derb_nodes_registered", "Nodes in the registry", now.nodes_registered)
     yield _counter("derb_broker_connections_lost", "Connections that ended", now.connections_lost)
     yield _counter("derb_broker_restarts", "How often our own broker was started again", now.broker_restarts)
+    yield _counter(
+        "derb_reloads_failed", "Reloads (SIGHUP) of which something was not taken", now.reloads_failed
+    )
     up = GaugeMetricFamily("derb_sink_up", "1: the sink took readings the last time", labels=["sink"])
     retries = CounterMetricFamily("derb_sink_retries", "Attempts that failed", labels=["sink"])
     for sink in now.sinks:

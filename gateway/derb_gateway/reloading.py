@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from derb_gateway.alarms import CONFIG_NOT_TAKEN, clear, raise_alarm
+from derb_gateway.alarms import CONFIG_NOT_TAKEN, REGISTRY_NOT_TAKEN, clear, raise_alarm
 from derb_gateway.config import Config
 from derb_gateway.config_changes import Changes, changes
 from derb_gateway.errors import ConfigError, GatewayError
@@ -29,6 +29,7 @@ class Reloading:
         self._server = server
         self._read = read
         self._asked = asyncio.Event()
+        self.failed = 0  # reloads of which something was not taken
 
     def ask(self) -> None:
         """Have it done soon."""
@@ -36,28 +37,34 @@ class Reloading:
 
     async def run(self) -> None:
         """Do what is asked until cancelled."""
-        await self._good()
+        await self._good(CONFIG_NOT_TAKEN, REGISTRY_NOT_TAKEN)
         while True:
             await self._asked.wait()
             self._asked.clear()
             self._server.manager.reloading()
             try:
-                await self.reload()
+                taken = await self.reload()
             except Exception:
                 log.exception("not reloaded")  # a fault of ours; what runs goes on running
+                taken = False
+            self.failed += not taken
             self._server.manager.reloaded()
 
-    async def reload(self) -> None:
-        """Read both files and take what can be taken."""
-        if self._read is not None:
-            try:
-                found = changes(self._server.config, self._read())
-            except ConfigError as error:
-                await self._bad(error)
-            else:
-                await self._take(found)
-                await self._good()
-        self._take_registry()
+    async def reload(self) -> bool:
+        """Read both files and take what can be taken; return whether that was all."""
+        config_taken = self._read is None or await self._take_config(self._read)
+        return await self._take_registry() and config_taken
+
+    async def _take_config(self, read: Callable[[], Config]) -> bool:
+        try:
+            found = changes(self._server.config, read())
+        except ConfigError as error:
+            log.error("configuration not taken", extra={"why": str(error)})  # noqa: TRY400 - its text says it all
+            await self._bad(CONFIG_NOT_TAKEN, error)
+            return False
+        await self._take(found)
+        await self._good(CONFIG_NOT_TAKEN)
+        return True
 
     async def _take(self, found: Changes) -> None:
         server, config = self._server, found.config
@@ -75,25 +82,27 @@ class Reloading:
         if found.at_start:
             log.warning("some changes wait for the next start", extra={"keys": found.at_start})
 
-    def _take_registry(self) -> None:
+    async def _take_registry(self) -> bool:
         server = self._server
         try:
             registry = load_registry(server.config.registry, server.clock.wall_ms())
         except GatewayError as error:
-            log.error("registry not taken", extra={"why": str(error)})  # noqa: TRY400 - its text says it all
-        else:
-            server.put_in_force(registry)
-            server.keeper.changed()
-            log.info("registry taken", extra={"nodes": len(registry.keys)})
+            log.error("registry not taken", extra={"why": str(error)})  # noqa: TRY400 - likewise
+            await self._bad(REGISTRY_NOT_TAKEN, error)
+            return False
+        server.put_in_force(registry)
+        server.keeper.changed()
+        log.info("registry taken", extra={"nodes": len(registry.keys)})
+        await self._good(REGISTRY_NOT_TAKEN)
+        return True
 
-    async def _bad(self, error: ConfigError) -> None:
-        log.error("configuration not taken", extra={"why": str(error)})
+    async def _bad(self, alarm: str, error: GatewayError) -> None:
         now_ms, detail = self._server.clock.wall_ms(), f"the old one stays in force: {error}"
-        await self._note(lambda store: raise_alarm(store.db, CONFIG_NOT_TAKEN, detail, now_ms))
+        await self._note(lambda store: raise_alarm(store.db, alarm, detail, now_ms))
 
-    async def _good(self) -> None:
-        """Take the alarm back: what it said is no longer so."""
-        await self._note(lambda store: clear(store.db, CONFIG_NOT_TAKEN))
+    async def _good(self, *alarms: str) -> None:
+        """Take alarms back: what they said is no longer so."""
+        await self._note(lambda store: clear(store.db, *alarms))
 
     async def _note(self, work: Callable[[Store], object]) -> None:
         with suppress(GatewayError):  # the log has it too

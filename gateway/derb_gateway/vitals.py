@@ -12,6 +12,7 @@ from derb_gateway.liveness import Liveness
 from derb_gateway.readiness import obstacles
 from derb_gateway.reconnect import Reconnect, State
 from derb_gateway.registry import Registry
+from derb_gateway.reloading import Reloading
 from derb_gateway.store_figures import StoreFigures, store_figures
 from derb_gateway.writer import Writer
 
@@ -34,6 +35,7 @@ class GatewayNow(NamedTuple):
     clock_synchronised: bool
     connections_lost: int
     broker_restarts: int
+    reloads_failed: int
     probe_s: float
     nodes_registered: int
     sinks: Sequence[SinkNow]
@@ -51,6 +53,7 @@ class Vitals:
     clock: Clock
     registry: Callable[[], Registry]
     broker: BrokerProcess | None
+    reloading: Reloading
 
     def stalls(self) -> list[str]:
         """Return what does not get on; nothing if all does."""
@@ -78,6 +81,7 @@ class Vitals:
             clock_synchronised=self.clock.synchronised(),
             connections_lost=self.connection.failures,
             broker_restarts=self.broker.restarts if self.broker is not None else 0,
+            reloads_failed=self.reloading.failed,
             probe_s=self.liveness.probe_s,
             nodes_registered=len(self.registry().keys),
             sinks=[SinkNow(f.name, f.healthy, f.retries) for f in self.forwarding.forwarders()],

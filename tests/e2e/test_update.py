@@ -26,6 +26,10 @@ DAY_MS = 86_400_000
 TRIALS = 8
 
 
+async def unheard(_: object) -> None:
+    """Nobody asks how the campaign stands."""
+
+
 class Street(Rig):
     book: OrderBook
 
@@ -46,7 +50,7 @@ class Street(Rig):
             [Member(node, 0, NodeState.WAITING)],
             self.now_ms,
         )
-        driver = CampaignDriver(self.book, Clock(), lambda: {node})
+        driver = CampaignDriver(self.book, Clock(), lambda: {node}, unheard)
         driver.step()
         return driver
 

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from derb_gateway.alarms import standing
 from derb_gateway.campaign import CampaignState, Member, NodeState, Plan, in_order, parse_waves, wave_of
+from derb_gateway.campaign_alarm import CampaignAlarm
 from derb_gateway.campaign_book import campaign_json, change, start
 from derb_gateway.campaign_cli import fitting_nodes
 from derb_gateway.campaign_driver import CampaignDriver
@@ -20,6 +22,7 @@ from derb_gateway.readings import Answer, Health
 from derb_gateway.registry import parse_registry
 from derb_gateway.releases import Release
 from derb_gateway.store import Store
+from derb_gateway.writer import Writer
 from gateway.kit import NODE, OTHER, StillClock, eventually
 from gateway.test_cli import write
 from gateway.test_registry import NODES as NODES_TOML
@@ -33,6 +36,10 @@ PLAN = Plan(VERSION, parse_waves("1,5%,25%,all", len(NODES)), 10, 3400, 3_600)
 _sequence = itertools.count()
 
 
+async def followed(_: object) -> None:
+    """Nobody asks how it stands."""
+
+
 class Fleet:
     """Nodes that do what they are told when a test says so."""
 
@@ -44,7 +51,7 @@ class Fleet:
 
     def restart(self) -> None:
         self.book = OrderBook(self.path)
-        self.driver = CampaignDriver(self.book, self.clock, lambda: self.registered)
+        self.driver = CampaignDriver(self.book, self.clock, lambda: self.registered, followed)
 
     def says(self, *nodes: str, battery_mv: int = 3900, **fields: int) -> None:
         health = Health((("battery_mv", battery_mv), *fields.items()))
@@ -149,6 +156,32 @@ def test_a_failure_or_a_return_in_the_first_wave_stops_it(
     assert fleet.nodes("failed") == [first]
     assert "1 of 1 of this wave" in fleet.told()["why"]
     assert fleet.ordered() == []
+
+
+async def test_one_that_stopped_raises_an_alarm_once_through_restarts_until_it_is_decided(
+    fleet: Fleet, tmp_path: Path
+) -> None:
+    store = Store(tmp_path / "derb.sqlite3")
+    writer = Writer(store, lambda: None)
+
+    async def stands_after_a_start() -> list[tuple[str, int]]:
+        alarm = CampaignAlarm(writer, fleet.clock)
+        for _ in range(2):
+            await alarm.follow(fleet.driver.step())
+        return await writer.do(lambda store: [(alarm.name, alarm.times) for alarm in standing(store.db)])
+
+    fleet.begin()
+    assert await stands_after_a_start() == []
+    (first,) = fleet.ordered()
+    fleet.answers(first, "failed", 4)
+    for _ in range(2):
+        assert await stands_after_a_start() == [("campaign_stopped", 1)]
+    (alarm,) = standing(store.db)
+    assert alarm.detail == "campaign 1 to 0.2.3, wave 1: " + fleet.told()["why"]
+    change(fleet.book, CampaignState.RUNNING, fleet.clock.now_ms)
+    assert await stands_after_a_start() == []
+    writer.close()
+    store.close()
 
 
 def test_silent_nodes_count_as_failures_and_orders_are_taken_back(fleet: Fleet) -> None:

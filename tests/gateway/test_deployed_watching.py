@@ -42,7 +42,7 @@ class Told:
         self._disk = disk
 
     def now(self) -> GatewayNow:
-        return GatewayNow(True, True, True, False, True, 0, 0, 0.0, 2, [SinkNow("city", True, 0)])
+        return GatewayNow(True, True, True, False, True, 0, 0, 0, 0.0, 2, [SinkNow("city", True, 0)])
 
     def figures(self) -> object:
         return store_figures(self._disk.path, ["city"], NOW_MS)

@@ -100,5 +100,7 @@ def test_a_registry_that_cannot_be_read_ends_nothing(daemon: Daemon, nodes: Node
         assert daemon.process is not None
         daemon.process.send_signal(signal.SIGHUP)
         wait_until(lambda told=told: daemon.logged(told) > 0)  # type: ignore[misc]
+        alarms = ["registry_not_taken"] if told == "registry not taken" else []
+        wait_until(lambda alarms=alarms: list(daemon.alarms()) == alarms)  # type: ignore[misc]
         nodes.send()
         nodes.finish()
