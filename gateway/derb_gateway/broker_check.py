@@ -3,10 +3,9 @@
 import asyncio
 import secrets
 
-from paho.mqtt.client import MQTTMessage
-
 from derb_gateway.config import BrokerSettings
 from derb_gateway.mqtt_link import Link, SessionWish, connect
+from derb_gateway.mqtt_packets import Message
 
 _QUEUE_TRIED = 1_200  # Mosquitto's own limit is 1,000
 _QUIET_S = 1.0
@@ -48,11 +47,11 @@ class _Tally:
         self._count = 0
         self._more = asyncio.Event()
 
-    def note(self, link: Link, message: MQTTMessage) -> None:
+    def note(self, link: Link, message: Message) -> None:
         self._count += 1
         self._more.set()
         if self._acknowledge:
-            asyncio.get_running_loop().call_soon(link.acknowledge, message.mid)
+            asyncio.get_running_loop().call_soon(link.acknowledge, [message.mid])
 
     async def settled(self, enough: int) -> int:
         while self._count < enough:

@@ -37,6 +37,9 @@ class Inbox:
         self._wake = asyncio.Event()
         self._closed = False
 
+    def __len__(self) -> int:
+        return len(self._waiting)
+
     def put(self, delivery: Delivery) -> None:
         """Add a message; a QoS 0 one is dropped and counted when there are too many, any when closed."""
         if self._closed:

@@ -3,8 +3,8 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-
-from paho.mqtt.client import MQTTMessage
+from itertools import groupby
+from operator import attrgetter
 
 from derb_gateway.arrivals import Arrival, Outcome
 from derb_gateway.backoff import FullJitter
@@ -15,10 +15,11 @@ from derb_gateway.fence import Fence
 from derb_gateway.inbox import Delivery, Inbox
 from derb_gateway.intake import Intake
 from derb_gateway.mqtt_link import Link, SessionWish, connect
+from derb_gateway.mqtt_packets import Message
 from derb_gateway.orders import OrderBook
 from derb_gateway.progress import Progress
 from derb_gateway.pulse import Pulse
-from derb_gateway.receipts import receipts
+from derb_gateway.receipts import Due, receipts
 from derb_gateway.reconnect import Reconnect
 from derb_gateway.releases import Releases, chunk_frames
 from derb_gateway.reports import note
@@ -35,6 +36,8 @@ _FENCE_LOST_S = 30.0
 _SAVE_MOMENT_S = 10.0
 _BYE_S = 2.0
 _DISK_RETRY = (0.2, 10.0)
+_BEHIND = 100  # messages
+_RECEIPT_WAITS_S = 0.25  # of the seconds that a node listens
 
 
 class MqttIntake:
@@ -68,6 +71,7 @@ class MqttIntake:
         self.pulse = Pulse("intake")
         self._on_confirmed = on_confirmed
         self._inbox = Inbox(_QOS0_WAITING)
+        self._due = Due()
         self._fence = Fence(clock, None)
         self._link: Link | None = None
         self._received_until: int | None = None
@@ -131,17 +135,16 @@ class MqttIntake:
         """Return for how long a fence has been out and nothing else has come either."""
         return min(self._fence.overdue_s(), self._clock.monotonic_s() - self._last_came_s)
 
-    def _came(self, link: Link, message: MQTTMessage) -> None:
+    def _came(self, link: Link, message: Message) -> None:
         """Note a message the moment it comes; called by the connection."""
-        topic = _topic(message)
         self._last_came_s = self._clock.monotonic_s()
-        if topic == self._fence_topic:
-            floor_ms = self._fence.came_back(bytes(message.payload))
+        if message.topic == self._fence_topic:
+            floor_ms = self._fence.came_back(message.payload)
             self._inbox.put(Delivery(link, message.mid, message.qos, None, floor_ms, self._last_came_s))
             return
         arrival = Arrival.of(
-            topic,
-            bytes(message.payload),
+            message.topic,
+            message.payload,
             dup=message.dup,
             received_ms=self._clock.wall_ms(),
             error_ms=self._fence.error_ms(),
@@ -153,14 +156,16 @@ class MqttIntake:
         """Commit batch by batch until the inbox is closed and empty; one forms while the last one syncs."""
         while batch := await self._inbox.drain(_BATCH, self.gather_s):
             outcome = await self._commit_stubbornly(batch)
+            link = batch[-1].link
             if outcome is not None:
                 await note(self._orders, outcome)
-                self._confirm(batch, outcome)
-                self._on_confirmed(self._clock.monotonic_s() - batch[0].came_s)
+                self._due.add(outcome, batch[0].came_s, self._clock.monotonic_s())
+                self._answer_asks(link, outcome)
                 self._progress.reached(outcome.last_id)
-            for delivery in batch:
-                if delivery.qos:
-                    delivery.link.acknowledge(delivery.mid)
+            if not self._receipts_may_wait():
+                self._confirm(link)
+            for brought, deliveries in groupby(batch, attrgetter("link")):
+                brought.acknowledge([delivery.mid for delivery in deliveries if delivery.qos])
             self.pulse.rest()
 
     async def _commit_stubbornly(self, batch: list[Delivery]) -> Outcome | None:
@@ -200,21 +205,22 @@ class MqttIntake:
     def _moment_is_due(self) -> bool:
         return self._clock.monotonic_s() - self._moment_saved_s >= _SAVE_MOMENT_S
 
-    def _confirm(self, batch: list[Delivery], outcome: Outcome) -> None:
+    def _receipts_may_wait(self) -> bool:
+        """Return whether so much has come that a node soon has more to be told; never for long."""
+        return (
+            len(self._inbox) >= _BEHIND and self._due.waited_s(self._clock.monotonic_s()) < _RECEIPT_WAITS_S
+        )
+
+    def _confirm(self, link: Link) -> None:
         """Publish receipts; one that is lost costs a repetition, so its failure stops nothing."""
-        link = batch[-1].link
-        for topic, frame in receipts(outcome, self._intake.registry, self._clock, self._orders):
-            link.publish_retained(topic, frame)
+        ranges, came_s = self._due.take()
+        if ranges:
+            link.publish_all(receipts(ranges, self._intake.registry, self._clock, self._orders), retain=True)
+            self._on_confirmed(self._clock.monotonic_s() - came_s)
+
+    def _answer_asks(self, link: Link, outcome: Outcome) -> None:
         if self._releases is not None:
-            for topic, frame in chunk_frames(outcome, self._intake.registry, self._releases):
-                link.publish_once(topic, frame)
-
-
-def _topic(message: MQTTMessage) -> str:
-    try:
-        return message.topic
-    except UnicodeDecodeError:
-        return ""  # refused as bad_topic
+            link.publish_all(chunk_frames(outcome, self._intake.registry, self._releases), retain=False)
 
 
 async def _first_of(*coroutines: Coroutine[None, None, None]) -> None:

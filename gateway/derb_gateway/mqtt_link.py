@@ -1,28 +1,31 @@
 """One connection over aiomqtt with our own acknowledgements: the only place that reaches inside it.
 
-What is reached for, and missing in aiomqtt 2.5: paho's `manual_ack_set` and `ack`; a message's `dup` flag;
-whether the broker kept our session; a PUBACK's reason code, without which a refusal looks like a delivery.
+What is reached for, and missing in aiomqtt 2.5: paho's `manual_ack_set`; the packet just read and the queue of packets to
+send, for thousands of them; a message's `dup` flag; whether the broker kept our session; a PUBACK's reason code, without
+which a refusal looks like a delivery.
 """
 
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 import aiomqtt
 from aiomqtt.exceptions import MqttConnectError
+from paho.mqtt.client import MQTT_ERR_SUCCESS, MQTTMessage
 from paho.mqtt.client import Client as PahoClient
-from paho.mqtt.client import MQTTMessage
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from derb_gateway import mqtt_packets
 from derb_gateway.config import Connection
 from derb_gateway.errors import BrokerError, BrokerRefused
+from derb_gateway.mqtt_packets import Message, plain_message
 from derb_gateway.read_ahead import ReadAhead
 
 _NO_RETAINED = 2  # MQTT 5, 3.8.3.1: do not send retained messages at subscription; they have no time
@@ -48,7 +51,7 @@ class Link:
     def __init__(self, client: aiomqtt.Client, version: int) -> None:
         self._client = client
         self._paho: PahoClient = client._client
-        self._version = version
+        self.version = version
         self.session_present = False
         self.open = False
         self.puback_code = 0
@@ -56,18 +59,23 @@ class Link:
             None  # paho's only while a PUBACK is waited for: it costs as much as a receipt does
         )
 
-    def acknowledge(self, mid: int) -> None:
-        """Send the PUBACK of a message that this very connection brought."""
-        if self.open:
-            self._paho.ack(mid, 1)
+    def acknowledge(self, mids: Iterable[int]) -> bool:
+        """Send the PUBACKs of messages that this very connection brought; return False if it is gone."""
+        return self._hand_over(mqtt_packets.pubacks(mids))
 
-    def publish_retained(self, topic: str, payload: bytes) -> bool:
-        """Hand a QoS 0 retained message to the socket; return False if the connection is gone."""
-        return self.open and self._paho.publish(topic, payload, 0, True).rc == 0
+    def publish_all(self, messages: Iterable[tuple[str, bytes]], *, retain: bool) -> bool:
+        """Hand (topic, payload) at QoS 0 to the socket; return False if the connection is gone."""
+        packets = [
+            mqtt_packets.publish(topic, payload, retain=retain, version=self.version)
+            for topic, payload in messages
+        ]
+        return self._hand_over(b"".join(packets))
 
-    def publish_once(self, topic: str, payload: bytes) -> bool:
-        """Hand a QoS 0 message to the socket that nobody keeps; return False if the connection is gone."""
-        return self.open and self._paho.publish(topic, payload, 0, False).rc == 0
+    def _hand_over(self, packets: bytes) -> bool:
+        """Queue whole packets behind what paho has queued itself; of what they are it only asks whether to tell of them."""
+        if self.open and packets:
+            self._paho._packet_queue(mqtt_packets.PUBACK, packets, 0, 0)
+        return self.open
 
     def send(self, topic: str, payload: bytes) -> None:
         """Hand a QoS 1 message to the socket and do not wait for anything."""
@@ -93,7 +101,7 @@ class Link:
     async def subscribe(self, topic: str) -> None:
         """Subscribe at QoS 1 to what is live; BrokerError. Watch `wait_for_end` meanwhile."""
         with translated():
-            if self._version == 5:
+            if self.version == 5:
                 options = SubscribeOptions(qos=1, retainHandling=_NO_RETAINED)
                 granted = await self._client.subscribe(topic, options=options, timeout=_SUBACK_S)
             else:
@@ -115,7 +123,7 @@ async def connect(
     connection: Connection,
     client_id: str,
     wish: SessionWish,
-    on_message: Callable[[Link, MQTTMessage], None] | None = None,
+    on_message: Callable[[Link, Message], None] | None = None,
 ) -> AsyncIterator[Link]:
     """Connect once. BrokerRefused if we may not, BrokerError if it fails or when leaving finds it broken."""
     with translated():  # a password or certificate file may be missing just now
@@ -189,7 +197,7 @@ def _tls(connection: Connection) -> ssl.SSLContext | None:
     return context
 
 
-def _hook(link: Link, on_message: Callable[[Link, MQTTMessage], None] | None) -> None:
+def _hook(link: Link, on_message: Callable[[Link, Message], None] | None) -> None:
     """Listen in on paho's callbacks; aiomqtt still gets each of them."""
     paho = link._paho
     on_connect: Any = paho.on_connect
@@ -219,7 +227,31 @@ def _hook(link: Link, on_message: Callable[[Link, MQTTMessage], None] | None) ->
     paho.on_socket_open = opened
     if on_message is not None:
         paho.manual_ack_set(True)
-        paho.on_message = lambda _client, _userdata, message: on_message(link, message)
+        paho.on_message = lambda _client, _userdata, message: on_message(link, _message(message))
+        _take_plain(link, paho, on_message)
+
+
+def _take_plain(link: Link, paho: Any, on_message: Callable[[Link, Message], None]) -> None:
+    """Take the plain messages, of which there are many, past paho's objects; it still gets every other one."""
+    handle_publish = paho._handle_publish
+
+    def took() -> Any:
+        packet = paho._in_packet
+        message = plain_message(packet["command"], packet["packet"], link.version)
+        if message is None:
+            return handle_publish()
+        on_message(link, message)
+        return MQTT_ERR_SUCCESS
+
+    paho._handle_publish = took
+
+
+def _message(message: MQTTMessage) -> Message:
+    try:
+        topic = message.topic
+    except UnicodeDecodeError:
+        topic = ""
+    return Message(topic, bytes(message.payload), message.mid, message.qos, message.dup)
 
 
 class translated:  # noqa: N801 - reads as a statement

@@ -1,7 +1,7 @@
 """Receipts: telling nodes what is on the disk, and what is wanted of them. Only ever called with what a commit returned."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from derb_gateway.arrivals import Outcome
 from derb_gateway.clock import Clock
@@ -13,16 +13,40 @@ from derb_gateway.registry import Registry
 log = logging.getLogger(__name__)
 
 
+class Due:
+    """Receipts for what is committed that were not given yet: a node that sends much is told of it once."""
+
+    def __init__(self) -> None:
+        self._ranges: dict[str, list[Range]] = {}
+        self._came_s = 0.0
+        self._since_s = 0.0
+
+    def add(self, outcome: Outcome, came_s: float, now_s: float) -> None:
+        """Owe a batch's receipts; its oldest message came at `came_s`. What a node has later holds for what it had before."""
+        if not self._ranges:
+            self._came_s, self._since_s = came_s, now_s
+        self._ranges |= outcome.ranges
+
+    def waited_s(self, now_s: float) -> float:
+        """Return for how long the oldest of them has been owed."""
+        return now_s - self._since_s if self._ranges else 0.0
+
+    def take(self) -> tuple[dict[str, list[Range]], float]:
+        """Return what is owed, by node, and when the oldest message of it came; nothing is owed then."""
+        ranges, self._ranges = self._ranges, {}
+        return ranges, self._came_s
+
+
 def receipts(
-    outcome: Outcome, registry: Registry, clock: Clock, orders: OrderBook | None = None
+    ranges: Mapping[str, list[Range]], registry: Registry, clock: Clock, orders: OrderBook | None = None
 ) -> Iterator[tuple[str, bytes]]:
-    """Yield (topic, frame) for each node that a committed batch has something from."""
+    """Yield (topic, frame) for each node with what is to be confirmed to it."""
     now_ms, synchronised = clock.wall_ms(), clock.synchronised()
-    for node, ranges in outcome.ranges.items():
+    for node, runs in ranges.items():
         key = registry.key(node)
         if key is not None:  # it may have left the registry since
             version, sections = _wanted(orders, node, now_ms)
-            frame = _fitting(node, key, now_ms // 1000, synchronised, ranges, version, sections)
+            frame = _fitting(node, key, now_ms // 1000, synchronised, runs, version, sections)
             yield downlink_topic(node), frame
 
 

@@ -174,7 +174,7 @@ class RelayIntake:
         """Send receipts back the way the frames came; one that is lost costs a repetition."""
         now_s = self._clock.monotonic_s()
         registry = self._intake.registry
-        frames = list(receipts(outcome, registry, self._clock, self._orders))
+        frames = list(receipts(outcome.ranges, registry, self._clock, self._orders))
         frames += chunk_frames(outcome, registry, self._releases) if self._releases else ()
         for topic, frame in frames:
             node = topic.split("/")[1]

@@ -69,7 +69,7 @@ class Relay:
         )
         outcome = self._intake.take(self._store, [arrival])
         self.book.heard(outcome.reports)
-        for _, frame in receipts(outcome, self.registry, clock, self.book):
+        for _, frame in receipts(outcome.ranges, self.registry, clock, self.book):
             self._say(sender, frame)
         for _, frame in chunk_frames(outcome, self.registry, self.releases):
             self.chunks += 1

@@ -196,7 +196,7 @@ class Ear:
         await self._context.__aexit__(None, None, None)
 
     def say(self, payload: bytes) -> None:
-        assert self.link.publish_retained(self._topic, payload)
+        assert self.link.publish_all([(self._topic, payload)], retain=True)
 
 
 async def test_recorded_orders_are_refused_and_counted(street: Street) -> None:

@@ -120,7 +120,7 @@ async def test_a_stolen_node_hears_nobody_else(broker: BrokerProcess) -> None:
     topics = ("#", "d/#", "d/+/u", "d/+/d", f"d/{OTHER}/d", f"d/{OTHER}/u", "$SYS/#")
     async with Gateway(broker) as gateway:
         for retained in (*others, mine):
-            assert gateway.link.publish_retained(retained, b"for one alone")
+            assert gateway.link.publish_all([(retained, b"for one alone")], retain=True)
         await asyncio.sleep(0.1)
         done = await tries(broker, STOLEN, psk(STOLEN), subscribe=(*topics, mine))
     assert done[0] == "done"

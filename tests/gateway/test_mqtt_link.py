@@ -10,8 +10,10 @@ import pytest
 from derb_gateway.config import Connection
 from derb_gateway.errors import BrokerError, BrokerRefused
 from derb_gateway.mqtt_link import NO_SUBSCRIBER, Link, SessionWish, connect
+from derb_gateway.mqtt_packets import Message
 from gateway.kit import eventually, free_port, mosquitto
-from paho.mqtt.client import MQTTMessage
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 PERSISTENT = SessionWish(5, False, 60, 50)
 
@@ -20,18 +22,19 @@ class Taker:
     """Notes what comes; acknowledges what it is told to."""
 
     def __init__(self) -> None:
-        self.came: list[tuple[Link, MQTTMessage]] = []
+        self.came: list[tuple[Link, Message]] = []
 
-    def note(self, link: Link, message: MQTTMessage) -> None:
+    def note(self, link: Link, message: Message) -> None:
         self.came.append((link, message))
 
     def payloads(self) -> list[bytes]:
-        return [bytes(message.payload) for _, message in self.came]
+        return [message.payload for _, message in self.came]
 
 
 def test_what_is_reached_for_is_there() -> None:
     for name in (
-        "ack",
+        "_handle_publish",
+        "_packet_queue",
         "manual_ack_set",
         "on_connect",
         "on_disconnect",
@@ -58,9 +61,9 @@ async def test_what_is_not_acknowledged_comes_again_with_its_flag(tmp_path: Path
                 await link.publish("t", bytes([i]), 5)
             await eventually(lambda: len(first.came) == 5)
             for taken_link, message in first.came[:2]:
-                taken_link.acknowledge(message.mid)
+                taken_link.acknowledge([message.mid])
         for taken_link, message in first.came:
-            taken_link.acknowledge(message.mid)  # too late: that connection is gone, nothing happens
+            taken_link.acknowledge([message.mid])  # too late: that connection is gone, nothing happens
         async with connect(broker.settings, "gw", PERSISTENT, second.note) as link:
             assert link.session_present
             await eventually(lambda: len(second.came) == 3)
@@ -84,12 +87,28 @@ async def test_retained_messages_of_others_do_not_come(tmp_path: Path) -> None:
     with mosquitto(tmp_path) as broker:
         taker = Taker()
         async with connect(broker.settings, "gw", PERSISTENT, taker.note) as link:
-            assert link.publish_retained("t", b"old")
+            assert link.publish_all([("t", b"old")], retain=True)
             await link.publish("other", b"", 5)
             await link.subscribe("t")
             await link.publish("t", b"new", 5)
             await eventually(lambda: len(taker.came) == 1)
         assert taker.payloads() == [b"new"]
+
+
+async def test_a_message_that_bears_properties_comes_as_well(tmp_path: Path) -> None:
+    properties = Properties(PacketTypes.PUBLISH)
+    properties.UserProperty = ("from", "elsewhere")
+    with mosquitto(tmp_path) as broker:
+        taker = Taker()
+        async with connect(broker.settings, "gw", PERSISTENT, taker.note) as link:
+            await link.subscribe("t")
+            async with aiomqtt.Client("127.0.0.1", broker.port, protocol=aiomqtt.ProtocolVersion.V5) as other:
+                await other.publish("t", b"plain", 1)
+                await other.publish("t", b"with", 1, properties=properties)
+            await eventually(lambda: taker.payloads() == [b"plain", b"with"])
+        assert [(message.topic, message.qos, message.dup) for _, message in taker.came] == [
+            ("t", 1, False)
+        ] * 2
 
 
 async def test_a_publication_that_nobody_wants_or_nobody_may_make_shows_in_its_code(tmp_path: Path) -> None:
@@ -114,7 +133,7 @@ async def test_the_end_of_a_connection_is_told(tmp_path: Path) -> None:
             with pytest.raises(BrokerError):
                 await asyncio.wait_for(end, 5)
             assert not link.open
-            assert not link.publish_retained("t", b"")
+            assert not link.publish_all([("t", b"")], retain=True)
             with pytest.raises(BrokerError):
                 await link.publish("t", b"", 1)
 

@@ -2,7 +2,7 @@
 
 from derb_gateway.arrivals import Outcome
 from derb_gateway.downlink import Range
-from derb_gateway.receipts import receipts
+from derb_gateway.receipts import Due, receipts
 from derb_tools.downlink import decode_downlink
 from gateway.kit import KEY, NODE, NOW_MS, OTHER, STRANGER, StillClock, registry
 
@@ -11,7 +11,7 @@ def test_one_downlink_a_node() -> None:
     clock = StillClock()
     clock.is_synchronised = False
     outcome = Outcome({NODE: [Range(3, 0, 17)], OTHER: [Range(1, 5, 5)]}, 1)
-    given = dict(receipts(outcome, registry(), clock))
+    given = dict(receipts(outcome.ranges, registry(), clock))
     assert set(given) == {f"d/{NODE}/d", f"d/{OTHER}/d"}
     downlink = decode_downlink(NODE, KEY, given[f"d/{NODE}/d"])
     assert downlink.ranges == (Range(3, 0, 17),)
@@ -19,4 +19,15 @@ def test_one_downlink_a_node() -> None:
 
 
 def test_a_node_that_left_the_registry_meanwhile_gets_none() -> None:
-    assert list(receipts(Outcome({STRANGER: [Range(1, 0, 0)]}, 1), registry(), StillClock())) == []
+    assert list(receipts({STRANGER: [Range(1, 0, 0)]}, registry(), StillClock())) == []
+
+
+def test_what_is_owed_is_given_once_and_the_latest_of_it() -> None:
+    due = Due()
+    assert due.take()[0] == {}
+    assert due.waited_s(9.0) == 0
+    due.add(Outcome({NODE: [Range(3, 0, 1)], OTHER: [Range(1, 5, 5)]}, 1), came_s=1.0, now_s=2.0)
+    due.add(Outcome({NODE: [Range(3, 0, 4)]}, 1), came_s=3.0, now_s=4.0)
+    assert due.waited_s(4.5) == 2.5
+    assert due.take() == ({NODE: [Range(3, 0, 4)], OTHER: [Range(1, 5, 5)]}, 1.0)
+    assert due.take()[0] == {}
