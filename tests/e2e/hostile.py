@@ -1,14 +1,18 @@
 """A TCP proxy between a board and its broker that does one bad thing at one byte of a connection."""
 
+import contextlib
 import random
 import socket
 import struct
 import threading
+import time
 from dataclasses import dataclass
 from typing import Literal
 
-Deed = Literal["none", "reset", "truncate", "garbage", "silence"]
+Deed = Literal["none", "reset", "truncate", "garbage", "silence", "late", "drip"]
 Way = Literal["up", "down"]
+LATE_S = 3.0  # long after a board has given up; what it sent still arrives
+DRIP_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -64,24 +68,38 @@ class HostileProxy:
                 if chosen and done + len(chunk) > plan.after:
                     target.sendall(chunk[: plan.after - done])
                     self.met = True
-                    self._do(plan.deed, source, target)
+                    self._do(plan.deed, source, target, chunk[plan.after - done :])
                     return
                 done += len(chunk)
                 self.passed[way] = done
                 target.sendall(chunk)
         except OSError:
             pass  # the other direction closed it
-        for each in (source, target):
-            each.close()
+        _end(source, target)
 
-    def _do(self, deed: Deed, source: socket.socket, target: socket.socket) -> None:
+    def _do(self, deed: Deed, source: socket.socket, target: socket.socket, rest: bytes) -> None:
         if deed == "silence":
             while source.recv(4096):
                 continue
+        if deed == "late":
+            time.sleep(LATE_S)
+            target.sendall(rest)
+        while deed == "drip" and rest:
+            for byte in rest:
+                target.sendall(bytes((byte,)))
+                time.sleep(DRIP_S)
+            rest = source.recv(4096)
         if deed == "garbage":
             target.sendall(self._random.randbytes(64))
         if deed == "reset":
             for each in (source, target):
                 each.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        for each in (source, target):
-            each.close()
+        _end(source, target)
+
+
+def _end(*sockets: socket.socket) -> None:
+    for each in sockets:
+        # As long as the other direction waits in it, close() alone sends nothing.
+        with contextlib.suppress(OSError):
+            each.shutdown(socket.SHUT_RD)
+        each.close()
