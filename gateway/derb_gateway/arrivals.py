@@ -14,7 +14,8 @@ class Arrival:
 
     `payload` is cut to what the quarantine keeps of its `length` bytes. `error_ms`: by how much earlier than
     `received_ms` it may have reached the broker; 0 not at all, None: nobody knows. `dup`: the broker says
-    that it sent this before. `relay` and `rssi_dbm`: which relay heard it, and how well.
+    that it sent this before. `relay` and `rssi_dbm`: which relay heard it, and how well. `held`: it was kept somewhere on
+    its way, so newer ones of its node may have come before it.
     """
 
     topic: str
@@ -26,6 +27,7 @@ class Arrival:
     synchronised: bool
     relay: str | None = None
     rssi_dbm: int | None = None
+    held: bool = False
 
     @classmethod
     def of(
@@ -39,10 +41,11 @@ class Arrival:
         synchronised: bool,
         relay: str | None = None,
         rssi_dbm: int | None = None,
+        held: bool = False,
     ) -> "Arrival":
         """Return an arrival that holds no more of its payload than is of use."""
         kept = payload if len(payload) <= RAW_KEPT_BYTES else payload[:RAW_KEPT_BYTES]
-        return cls(topic, kept, len(payload), dup, received_ms, error_ms, synchronised, relay, rssi_dbm)
+        return cls(topic, kept, len(payload), dup, received_ms, error_ms, synchronised, relay, rssi_dbm, held)
 
 
 @dataclass(slots=True)

@@ -184,7 +184,8 @@ class _Batch:
     def _accept(self, node: str, arrival: Arrival, uplink: Uplink) -> None:
         state = self._intake.node_state(self._store, node, arrival.received_ms)
         tag = arrival.payload[-8:]
-        repeated = state.heard(tag, uplink.boot, uplink.oldest, uplink.sequence, arrival.received_ms)
+        at_ms, held = arrival.received_ms, arrival.held
+        repeated = state.heard(tag, uplink.boot, uplink.oldest, uplink.sequence, at_ms, held=held)
         self._heard[node] = state
         if reused := self._reused(node, uplink):
             state.dispute(uplink.boot, reused)

@@ -31,13 +31,19 @@ class NodeState:
         for sequence in sequences:
             disputed.add(sequence, sequence)
 
-    def heard(self, tag: bytes, boot: int, oldest: int, newest: int, now_ms: int) -> bool:
-        """Note a good frame; return whether the very same one is among the latest."""
+    def heard(
+        self, tag: bytes, boot: int, oldest: int, newest: int, at_ms: int, *, held: bool = False
+    ) -> bool:
+        """Note a good frame; return whether the very same one is among the latest.
+
+        One that was held on its way does not take back when the node was heard last. One from the street does: the wall clock
+        was put right.
+        """
         repeated = tag in self.tags
         if not repeated:
             self.tags.append(tag)
         self.frames += 1
-        self.last_ms = now_ms
+        self.last_ms = max(self.last_ms, at_ms) if held else at_ms
         self._anchor(boot, oldest, newest)
         return repeated
 

@@ -5,6 +5,7 @@ change a reading. The drop box is the folder where such files wait for a running
 """
 
 import hashlib
+import logging
 import os
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -15,8 +16,11 @@ from derb_gateway.errors import ConfigError
 from derb_gateway.frame import FRAME_MAX_BYTES, FrameError, decode_uplink
 from derb_gateway.registry import NodeId, Registry
 
+log = logging.getLogger(__name__)
+
 FORMAT = "derb pull 1"
 MAX_BYTES = 4_194_304  # a full outbox makes some 100 kB
+REFUSED_FILES, REFUSED_BYTES = 20, 64 << 20
 _SUFFIX = ".pull"
 _REFUSED = ".refused"
 
@@ -91,11 +95,15 @@ def drop(path: Path, store: Path) -> Path:
     box.mkdir(mode=0o700, exist_ok=True)
     dropped = box / f"{hashlib.sha256(content).hexdigest()[:32]}{_SUFFIX}"
     partly = dropped.with_suffix(f".{os.getpid()}")
-    with partly.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    partly.replace(dropped)
+    try:
+        with partly.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partly.replace(dropped)
+    except OSError:
+        partly.unlink(missing_ok=True)
+        raise
     return dropped
 
 
@@ -105,8 +113,17 @@ def waiting(store: Path) -> list[Path]:
 
 
 def set_aside(path: Path) -> Path:
-    """Keep a file that cannot be read where it is not tried again. OSError."""
-    return path.replace(path.with_suffix(_REFUSED))
+    """Keep a file that cannot be read where it is not tried again, and delete the oldest of too many such. OSError."""
+    aside = path.replace(path.with_suffix(_REFUSED))
+    aside.touch()
+    kept_bytes = 0
+    newest_first = sorted(path.parent.glob(f"*{_REFUSED}"), key=lambda each: -each.stat().st_mtime_ns)
+    for count, each in enumerate(newest_first):
+        kept_bytes += each.stat().st_size
+        if count and (count >= REFUSED_FILES or kept_bytes > REFUSED_BYTES):
+            each.unlink()
+            log.warning("old refused file deleted", extra={"file": each.name})
+    return aside
 
 
 def forget(path: Path) -> None:

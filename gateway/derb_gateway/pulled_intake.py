@@ -85,6 +85,7 @@ def arrivals_of(pulled: Pulled, clock: Clock) -> list[Arrival]:
             received_ms=min(frame.at_ms, now_ms),
             error_ms=0 if pulled.synchronised and frame.at_ms <= now_ms else None,
             synchronised=pulled.synchronised,
+            held=True,
         )
         for frame, raw in zip(pulled.frames, pulled.raw(), strict=True)
     ]

@@ -134,6 +134,7 @@ class RelayIntake:
             synchronised=self._clock.synchronised(),
             relay=relay,
             rssi_dbm=uplink.rssi_dbm,
+            held=uplink.held_ms > 0,
         )
 
     async def _pump(self) -> None:

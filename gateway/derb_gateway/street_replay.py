@@ -67,5 +67,7 @@ class StreetReplay:
 
     def _good(self, topic: str, raw: bytes, length: int, first_ms: int) -> Arrival | None:
         """Return the message if the intake takes it now; what is still refused stays as it is, with its counts."""
-        arrival = Arrival.of(topic, raw, dup=True, received_ms=first_ms, error_ms=None, synchronised=False)
+        arrival = Arrival.of(
+            topic, raw, dup=True, received_ms=first_ms, error_ms=None, synchronised=False, held=True
+        )
         return arrival if length == len(raw) and self._intake.understands(arrival) else None

@@ -70,6 +70,7 @@ class WaitingRoom:
                         received_ms=received_ms,
                         error_ms=error_ms,
                         synchronised=bool(synchronised),
+                        held=True,
                     )
 
     def let_go(self, nodes: Collection[str]) -> None:

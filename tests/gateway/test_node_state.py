@@ -18,6 +18,15 @@ def test_the_very_same_frame_is_known_again_even_after_a_restart() -> None:
     assert (again.frames, again.last_ms) == (3, 7)
 
 
+def test_what_was_held_on_its_way_does_not_take_back_when_a_node_was_heard_and_a_clock_put_right_does() -> (
+    None
+):
+    state = NodeState(0, 50, 0, b"")
+    for number, at_ms, held, last_ms in ((1, 40, True, 50), (2, 60, True, 60), (3, 30, False, 30)):
+        state.heard(tag(number), 1, number, number, at_ms, held=held)
+        assert state.last_ms == last_ms
+
+
 def test_only_the_latest_tags_are_kept() -> None:
     state = NodeState(0, 0, 0, b"")
     for number in range(100):

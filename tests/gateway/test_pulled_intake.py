@@ -12,7 +12,15 @@ from derb_gateway.errors import ConfigError
 from derb_gateway.intake import Intake
 from derb_gateway.orders import OrderBook, orders_path
 from derb_gateway.progress import Progress
-from derb_gateway.pulled_file import drop, drop_box, judge, read_pulled
+from derb_gateway.pulled_file import (
+    REFUSED_BYTES,
+    REFUSED_FILES,
+    drop,
+    drop_box,
+    judge,
+    read_pulled,
+    set_aside,
+)
 from derb_gateway.pulled_intake import PulledIntake, arrivals_of
 from derb_gateway.store import Store
 from derb_gateway.writer import Writer
@@ -98,6 +106,18 @@ async def test_a_file_is_taken_once_and_its_readings_have_the_time_of_the_pull(
     assert gate.progress.last_id > 0
 
 
+async def test_a_file_from_before_leaves_the_node_as_lately_heard_as_it_was(
+    gate: Gate, tmp_path: Path
+) -> None:
+    await gate.writer.do(lambda store: store.save_nodes([(NODE, 1, NOW_MS, 5, b"", 0)]))
+    drop(written(tmp_path / "node.json", pulled(frame(3))), gate.path)
+    async with running(gate.intake.run()):
+        await eventually(is_empty(gate))
+        row = await gate.writer.do(lambda store: store.node(NODE))
+    assert row is not None
+    assert row[1:3] == (NOW_MS, 6)
+
+
 async def test_what_the_node_sent_already_is_not_doubled(gate: Gate, tmp_path: Path) -> None:
     drop(written(tmp_path / "a.json", pulled(frame(1, 2))), gate.path)
     drop(written(tmp_path / "b.json", pulled(frame(1, 2, 3, age_s=9))), gate.path)
@@ -113,6 +133,21 @@ async def test_a_file_that_is_none_is_set_aside_and_stops_nothing(gate: Gate, tm
         await eventually(is_empty(gate))
         assert [row[0] for row in await gate.rows()] == [7]
     assert len(list(drop_box(gate.path).glob("*.refused"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("each_bytes", "kept"), [(10, REFUSED_FILES), (REFUSED_BYTES // 2, 2), (REFUSED_BYTES + 1, 1)]
+)
+def test_of_what_was_set_aside_the_newest_stay_and_no_more_than_so_many(
+    each_bytes: int, kept: int, tmp_path: Path
+) -> None:
+    for number in range(REFUSED_FILES + 3):
+        path = tmp_path / f"{number:03d}.pull"
+        with path.open("wb") as file:
+            file.truncate(each_bytes)
+        set_aside(path)
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert left == [f"{number:03d}.refused" for number in range(REFUSED_FILES + 3 - kept, REFUSED_FILES + 3)]
 
 
 @pytest.mark.parametrize(
