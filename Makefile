@@ -20,7 +20,7 @@ demo:
 
 test:
 	@sh tools/setup/setup.sh test
-	@$(PY) -m pytest $(if $(ONLY),$(ONLY),--every-suite -n 2 --dist loadfile --no-loadscope-reorder)
+	@$(PY) -m pytest $(if $(ONLY),$(ONLY),--every-suite -n 4 --dist worksteal)
 
 check:
 	@sh tools/setup/setup.sh check

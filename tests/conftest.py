@@ -3,7 +3,8 @@
 `--every-suite`, which `make test` says, makes it an error when one of the suites ran no test, or skipped one:
 a suite that silently ran nothing looks exactly like one that passed.
 
-`make test` hands file after file to two processes: most tests wait for programs more than they compute.
+`make test` runs four processes, on two cores as well: most tests wait for programs more than they compute. Each begins with a
+stretch of the tests and takes half of another's when it has none left.
 """
 
 import re

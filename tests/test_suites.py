@@ -73,8 +73,8 @@ def test_a_suite_that_ran_nothing_fails_the_whole_run(copy: Path, folder: str) -
     assert "ran no test" in finished.stdout
 
 
-def test_a_suite_that_ran_nothing_fails_two_processes_as_well(copy: Path) -> None:
-    beside = ("-p", "xdist.plugin", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
+def test_a_suite_that_ran_nothing_fails_processes_beside_one_another_as_well(copy: Path) -> None:
+    beside = ("-p", "xdist.plugin", "-n", "4", "--dist", "worksteal")
     finished = run_pytest(copy, "--every-suite", *beside)
     assert finished.returncode == 0, finished.stdout
     assert f"{'firmware-wasm32':18}1 passed, 0 failed, 0 skipped" in finished.stdout

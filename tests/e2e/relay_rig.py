@@ -16,8 +16,9 @@ from derb_tools.board.air import BROADCAST, Air, AirRadio
 from derb_tools.board.relay import RelayBoard
 from derb_tools.demo.ledger import count_keys
 from derb_tools.load_node import LoadNode
+from gateway.kit import DEADLINE_S, free_port
 
-from tests.e2e.rig import Process, free_port
+from tests.e2e.rig import Process
 
 CHANNEL = 1
 
@@ -97,7 +98,7 @@ class RelayRig:
     def log(self) -> str:
         return (self.folder / "gateway.log").read_text()
 
-    def wait_for_log(self, words: str, times: int = 1, within_s: float = 20) -> None:
+    def wait_for_log(self, words: str, times: int = 1, within_s: float = DEADLINE_S) -> None:
         deadline_s = time.monotonic() + within_s
         while self.log().count(words) < times:
             if time.monotonic() > deadline_s:
@@ -128,7 +129,7 @@ class Crowd:
         self._began_s = time.monotonic()
         self._thread.start()
 
-    def settle(self, within_s: float) -> None:
+    def settle(self, within_s: float = 2 * DEADLINE_S) -> None:
         """Wait until every reading has its receipt, or the time is over; then end."""
         deadline_s = time.monotonic() + within_s
         while (self._to_make or self.waiting) and time.monotonic() < deadline_s:

@@ -1,10 +1,8 @@
 """A real street for tests: boards in MicroPython, two Mosquittos, the gateway as its own process, an upstream that counts."""
 
 import asyncio
-import contextlib
 import json
 import signal
-import socket
 import struct
 import subprocess
 import sys
@@ -20,18 +18,13 @@ from derb_tools.board import HcSr04, Lis3mdl, SimBoard, WakeResult
 from derb_tools.demo.ledger import Balance, Ledger, balance, count_keys
 from derb_tools.demo.plan import Kind, PlannedNode, Ports, gateway_toml, make_board, write_site
 from derb_tools.demo.upstream import Upstream
+from gateway.kit import DEADLINE_S, free_port, listening
 
 EARTH = (29000, -300, 30000)
 CAR = (9000, -4000, 12000)
 PASSING = (-4000, 5000, 3000)
 MANOEUVRE_S = 10
 PING_US_A_MM = 2 * 1_000_000 / 343_420
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def busy_bay(path: Path, minutes: int = 600, dwell_s: int = 200) -> Path:
@@ -94,11 +87,11 @@ class Process:
             self._wait_for_port(self._ready_port)
 
     def _wait_for_port(self, port: int) -> None:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + DEADLINE_S
         while time.monotonic() < deadline:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            if listening(port):
                 return
-            time.sleep(0.02)
+            time.sleep(0.01)
         raise AssertionError(f"nothing listens on {port}: {self._log.read_text()}")
 
     def kill(self) -> None:
@@ -107,7 +100,7 @@ class Process:
             self._child.kill()
             self._child.wait()
 
-    def stop(self, within_s: float = 20) -> int:
+    def stop(self, within_s: float = DEADLINE_S) -> int:
         """SIGTERM; return the exit code."""
         assert self._child is not None
         if self._child.poll() is None:
@@ -166,7 +159,7 @@ class Rig:
         self.city_broker.start()
         self.street_broker.start()
         self._upstream_task = asyncio.create_task(self.upstream.run())
-        await asyncio.wait_for(self.upstream.ready.wait(), 10)
+        await asyncio.wait_for(self.upstream.ready.wait(), DEADLINE_S)
         self.gateway.start()
         return self
 
@@ -194,7 +187,7 @@ class Rig:
         """Readings of a node without a receipt."""
         return self.ledger.nodes[node].waiting
 
-    async def drain(self, within_s: float = 60) -> None:
+    async def drain(self, within_s: float = DEADLINE_S) -> None:
         """Wake all boards until every outbox is empty."""
 
         def until_empty(node: str) -> None:
@@ -204,7 +197,7 @@ class Rig:
 
         await self.each(until_empty)
 
-    async def arrived_upstream(self, expected: int, within_s: float = 20) -> None:
+    async def arrived_upstream(self, expected: int, within_s: float = DEADLINE_S) -> None:
         """Wait until so many readings took effect upstream, or the time is over: the balance will tell."""
         await self.upstream.holds(expected, within_s)
 
