@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from derb_gateway.errors import SinkPartly, SinkRefused
+from derb_gateway.place_reports import CLOSED
 from derb_gateway.registry import Bay, Registry
 from derb_gateway.sink_settings import NgsiLdSinkSettings
 from derb_gateway.sinks.base import Batch
@@ -25,9 +26,9 @@ log = logging.getLogger(__name__)
 
 _UPSERT = "/ngsi-ld/v1/entityOperations/upsert?options=update"
 _STATUS_OF_ALARM = {"fire": "burning", "tilt": "dropped", "collected": "ok"}
-_ALARM_STANDS = timedelta(
-    hours=1
-)  # no node says that a fire is out; a level that is measured again does, after this
+_ALARMED = {"burning", "dropped"}
+# No node says that a fire is out; a level that is measured again does, after this. Nor is `ok` said more often.
+_STANDS = timedelta(hours=1)
 
 
 class NgsiLdSink:
@@ -103,13 +104,23 @@ class NgsiLdSink:
             yield "status", reading["state"]
         elif kind == "level" and reading.get("level_pct") is not None:
             yield "fillingLevel", round(reading["level_pct"] / 100, 4)
-            status = told.get((place, "status")) or self._picture.get(place, "status")
-            if status is None or Told.of("ok", reading).at() - status.at() > _ALARM_STANDS:
-                yield "status", "ok"
+            yield from self._calm(place, reading, told)
+        elif kind == "place" and ":WasteContainer:" in place and reading["state"] == CLOSED:
+            yield from self._calm(place, {**reading, "closed": True}, told)
         elif kind == "alarm" and ":WasteContainer:" in place and reading["alarm"] in _STATUS_OF_ALARM:
             yield "status", _STATUS_OF_ALARM[reading["alarm"]]
             if reading["alarm"] == "collected":
                 yield "dateLastEmptying", reading["observed_at"]
+
+    def _calm(
+        self, place: str, reading: Mapping[str, Any], told: Mapping[Key, Told]
+    ) -> Iterator[tuple[str, str]]:
+        """Yield the status of a container while nothing is the matter; not over an alarm that still stands, nor without end."""
+        calm = Told.of("unknown" if reading.get("closed") else "ok", reading)
+        known = told.get((place, "status")) or self._picture.get(place, "status")
+        another = known is not None and known.value != calm.value and known.value not in _ALARMED
+        if known is None or another or calm.at() - known.at() > _STANDS:
+            yield "status", calm.value
 
     def _entities(self, told: Mapping[Key, Told], registry: Registry) -> Iterator[Entity]:
         attributes: dict[str, dict[str, Told]] = {}

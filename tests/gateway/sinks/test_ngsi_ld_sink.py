@@ -234,6 +234,29 @@ async def test_a_container(city: City) -> None:
     assert city.shown()[BIN_ID]["dateLastEmptying"] == "2026-11-28T08:00:00.000Z"
 
 
+async def test_a_container_that_is_closed_is_unknown_until_it_is_open_and_its_node_has_spoken(
+    city: City,
+) -> None:
+    def said(state: str, seq: int, at: str) -> dict[str, Any]:
+        return {**read("container:b17", seq, "place", at, state=state, why="works"), "container": BIN.id}
+
+    def status() -> object:
+        validate(city.sent()[BIN_ID])
+        return city.shown()[BIN_ID]["status"]
+
+    await city.tell(filled(1, 45.4), said("closed", 700, "06:10:00"))
+    assert status() == "unknown"
+    await city.tell({**filled(2, 50.0, "06:20:00"), "closed": True})
+    assert (status(), city.shown()[BIN_ID]["fillingLevel"]) == ("unknown", 0.5)
+    await city.tell(alarmed(3, "fire", "06:30:00"))
+    await city.tell({**filled(4, 50.0, "06:40:00"), "closed": True}, said("closed", 701, "06:41:00"))
+    assert status() == "burning"
+    await city.tell({**filled(5, 50.0, "07:40:00"), "closed": True})
+    assert status() == "unknown"
+    await city.tell(said("open", 702, "07:50:00"), filled(6, 51.0, "07:55:00"))
+    assert status() == "ok"
+
+
 async def test_what_says_nothing_of_a_place_is_passed_over(city: City) -> None:
     stranger = parked("f" * 12, 1, "free")
     await city.tell(
