@@ -4,6 +4,8 @@ What is measured is how fast they are taken: they were published before, so that
 
 `gateway`: verified, decoded, committed with sync, receipts published, acknowledged. `bare`: `async for` over
 aiomqtt's messages, each acknowledged by hand, nothing verified, nothing kept. `paho`: a paho callback that only acknowledges.
+`gathered`: the gateway with frames of 24 hourly levels each, counted in readings. `filled`: as `gateway`, into the store that
+these have left, where the index of a thousand nodes' readings is a thousand pages wide.
 Medians of three runs, in turn; `by_bare` and `by_paho` are the gateway's rate by theirs.
 """
 
@@ -22,7 +24,7 @@ from derb_gateway.config import BrokerSettings
 from derb_gateway.intake import Intake
 from derb_gateway.mqtt_intake import MqttIntake
 from derb_gateway.progress import Progress
-from derb_gateway.readings import PARKING, Parking, Reading, Uplink
+from derb_gateway.readings import LEVEL, PARKING, Level, Parking, Reading, Uplink
 from derb_gateway.registry import Registry
 from derb_gateway.store import Store
 from derb_gateway.writer import Writer
@@ -40,6 +42,7 @@ NODES = 1_000
 RUNS = 3
 WINDOW = 500
 KEPT_S = 600
+DAY = 24
 KEYS = {f"de4b{i:08x}": i.to_bytes(4, "big") * 8 for i in range(NODES)}
 
 
@@ -55,6 +58,23 @@ def frames(boot: int) -> list[tuple[str, bytes]]:
         for i in range(MESSAGES // NODES)
         for node, key in KEYS.items()
     ]
+
+
+def gathered_frames(boot: int) -> list[tuple[str, bytes]]:
+    """Each node's levels of an hour each, 24 in a frame, node after node."""
+    return [
+        (node, encode_uplink(node, key, Uplink(LEVEL, boot, False, day(i))))
+        for i in range(MESSAGES // NODES // 4)
+        for node, key in KEYS.items()
+    ]
+
+
+def day(number: int) -> tuple[Reading, ...]:
+    """The levels of a day, newest first."""
+    return tuple(
+        Reading(number * DAY + hour, 3600 * (DAY - 1 - hour), Level("ok", 1_500 - 10 * hour))
+        for hour in reversed(range(DAY))
+    )
 
 
 async def blast(port: int, batch: list[tuple[str, bytes]]) -> None:
@@ -90,20 +110,22 @@ def wish(expiry_s: int) -> Properties:
     return properties
 
 
-async def gathered(port: int, client_id: str, boot: int) -> None:
+async def held(port: int, client_id: str, batch: list[tuple[str, bytes]]) -> None:
     """Have the broker hold all frames for a client."""
     await asyncio.to_thread(session, port, client_id, keep=True)
-    await blast(port, frames(boot))
+    await blast(port, batch)
 
 
-async def gateway_run(folder: Path, settings: BrokerSettings, boot: int) -> dict[str, float]:
-    """Return figures of one run of the gateway's intake."""
-    await gathered(settings.port, "bench-gateway", boot)
-    store = Store(folder / "derb.sqlite3")
+async def gateway_run(
+    path: Path, settings: BrokerSettings, batch: list[tuple[str, bytes]], readings: int
+) -> dict[str, float]:
+    """Return figures, a reading, of one run of the gateway's intake into a store; `batch` holds so many `readings`."""
+    await held(settings.port, "bench-gateway", batch)
+    store = Store(path)
     intake = Intake(Registry(dict(KEYS)))
     writer, progress = Writer(store, intake.forget), Progress(store.last_id())
     street, stop = MqttIntake(settings, "bench-gateway", Clock(), writer, intake, progress), asyncio.Event()
-    goal, commits = progress.last_id + MESSAGES, writer.commits
+    goal, commits = progress.last_id + readings, writer.commits
     task = asyncio.create_task(street.run(stop))
     before = progress.last_id
     while progress.last_id == before:
@@ -119,12 +141,12 @@ async def gateway_run(folder: Path, settings: BrokerSettings, boot: int) -> dict
     writer.close()
     store.close()
     await asyncio.to_thread(session, settings.port, "bench-gateway", keep=False)
-    return {"rate": count / took_s, "cpu_us": 1e6 * cpu_s / count, "per_commit": MESSAGES / commits}
+    return {"rate": count / took_s, "cpu_us": 1e6 * cpu_s / count, "per_commit": readings / commits}
 
 
 async def bare_run(settings: BrokerSettings, boot: int) -> dict[str, float]:
     """Return figures of one run of the bare loop."""
-    await gathered(settings.port, "bench-bare", boot)
+    await held(settings.port, "bench-bare", frames(boot))
     client = aiomqtt.Client(
         settings.host,
         settings.port,
@@ -173,7 +195,7 @@ def paho_run(port: int) -> dict[str, float]:
 
 async def beside_paho(settings: BrokerSettings, boot: int) -> dict[str, float]:
     """Return figures of one run of the callback."""
-    await gathered(settings.port, "bench-paho", boot)
+    await held(settings.port, "bench-paho", frames(boot))
     return await asyncio.to_thread(paho_run, settings.port)
 
 
@@ -193,19 +215,30 @@ def send(port: int) -> None:
 
 async def main() -> None:
     """Run both in turn and print medians."""
-    runs: dict[str, list[dict[str, float]]] = {"gateway": [], "bare": [], "paho": []}
+    runs: dict[str, list[dict[str, float]]] = {
+        name: [] for name in ("gateway", "bare", "paho", "gathered", "filled")
+    }
     with tempfile.TemporaryDirectory() as folder:
+        empty, full = Path(folder) / "empty.sqlite3", Path(folder) / "full.sqlite3"
         broker = Mosquitto(Path(folder) / "broker", receive_maximum=WINDOW, max_queued_messages=2 * MESSAGES)
         broker.start()
         try:
             for run in range(RUNS):
-                runs["gateway"].append(await gateway_run(Path(folder), broker.settings, run + 1))
+                single = frames(run + 1)
+                runs["gateway"].append(await gateway_run(empty, broker.settings, single, len(single)))
                 runs["bare"].append(await bare_run(broker.settings, run + 1))
                 runs["paho"].append(await beside_paho(broker.settings, run + 1))
+            for run in range(RUNS):
+                days = gathered_frames(run + 1)
+                runs["gathered"].append(await gateway_run(full, broker.settings, days, len(days) * DAY))
+            for run in range(RUNS):
+                single = frames(RUNS + run + 1)
+                runs["filled"].append(await gateway_run(full, broker.settings, single, len(single)))
         finally:
             broker.stop()
-    units = {"rate": "messages/s", "cpu_us": "us/message", "per_commit": "messages/commit"}
     for name, results in runs.items():
+        what = "reading" if name == "gathered" else "message"
+        units = {"rate": f"{what}s/s", "cpu_us": f"us/{what}", "per_commit": f"{what}s/commit"}
         for figure in results[0]:
             values = sorted(result[figure] for result in results)
             line = {
