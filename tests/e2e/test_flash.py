@@ -4,26 +4,34 @@ import asyncio
 import hashlib
 import json
 import os
+import struct
 import subprocess
 import sys
 import threading
+import zlib
 from pathlib import Path
 
 import pytest
+from derb_gateway.pulled_file import judge, read_pulled
 from derb_gateway.registry import load_registry
 from derb_tools.board import SimBoard
 from derb_tools.board.nvs import write_nvs
 from derb_tools.boards import Board, load_board
 from derb_tools.demo.plan import BROKER_NAME, make_board
+from derb_tools.firmware_files import firmware_dir
+from derb_tools.flash.board_image import board_image
 from derb_tools.flash.esp_loader import connected
+from derb_tools.flash.file_system import board_files
 from derb_tools.flash.flashing import Wish, image_without_board
 from derb_tools.flash.image_store import default_store
 from derb_tools.flash.node_file import read_node_file
+from derb_tools.flash.writing import write_image
 from derb_tools.thirdparty import image_file
 from tools.desk import SPEED, Desk, at_desk
 
 from tests.e2e.mock_loader import loader_at, mock_loader, url
 from tests.e2e.rig import Rig, planned
+from tests.tools.flash.images import micropython_for
 from tests.tools.flash.nvs_reader import read_nvs_partition
 from tests.tools.flash.test_board_image import with_umqtt
 
@@ -32,10 +40,10 @@ MOCK_NODE = "240ac4e29526"  # the factory id that the mock gives an ESP32
 NAME = "esp32-devkitc-v4"  # its pins are those of the simulated sensors
 
 
-async def derb(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
+async def derb(*arguments: str | Path, folder: Path | None = None) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "derb_tools.cli", *map(str, arguments)]
     return await asyncio.to_thread(
-        subprocess.run, command, capture_output=True, text=True, timeout=60, check=False
+        subprocess.run, command, capture_output=True, text=True, timeout=60, check=False, cwd=folder
     )
 
 
@@ -160,6 +168,49 @@ async def test_the_command_writes_a_blank_board_and_a_second_run_finds_it_done(t
         assert blank == hashlib.md5(b"\xff" * 0x1000).hexdigest(), (
             "blocks that nobody uses are left as they were"
         )
+
+
+def kept_on_flash(sequence: int) -> bytes:
+    """A parking reading as a node keeps it on flash (firmware/derb/segments.py): boot 3, made at a Unix time."""
+    record = struct.pack("<BBBIIIB", 0xD5, 2, 1, 3, sequence, 1_764_000_000 + sequence, 1) + bytes([0x7F, 12])
+    return record + struct.pack("<I", zlib.crc32(record))
+
+
+async def test_what_a_node_holds_is_pulled_without_its_program_and_before_it_is_flashed_anew(
+    tmp_path: Path,
+) -> None:
+    described, key = load_board(NAME), "01" * 32
+    (tmp_path / "registry.toml").write_text(f'[[node]]\nid = "{MOCK_NODE}"\nkey = "{key}"\n')
+    files = board_files("node", firmware_dir(), "esp32")
+    files |= {"main.py": b"import nothing", "outbox/s00": b"".join(map(kept_on_flash, range(9)))}
+    dead = board_image(described, micropython_for("esp32"), files, {"derb": {"key": bytes.fromhex(key)}})
+    street = street_toml(tmp_path)
+    street.write_text(street.read_text() + 'kind = "level"\n')
+    with loader_at(tmp_path / "port", "esp32", tmp_path):
+        port = ("--port", tmp_path / "port")
+        write_image(dead, lambda: connected(str(tmp_path / "port")))
+        pulled = await derb("pull", "--from-flash", "--out", tmp_path / "pulled.json", *port)
+        assert pulled.returncode == 0, pulled.stderr
+        assert f"node {MOCK_NODE}: 9 readings in 1 frames" in pulled.stdout
+        options = (
+            "--registry",
+            tmp_path / "registry.toml",
+            "--settings",
+            street,
+            "--no-test",
+            "--json",
+            *port,
+        )
+        flashed = await derb("flash", NAME, "--image", image_file(), *options, folder=tmp_path)
+        assert flashed.returncode == 0, flashed.stderr
+        saved = json.loads(flashed.stdout)["pulled"]
+        assert f"derb gateway take {saved}" in flashed.stderr
+        again = await derb("pull", "--from-flash", *port, folder=tmp_path)
+    assert "0 readings in 0 frames" in again.stdout
+    registry = load_registry(tmp_path / "registry.toml")
+    for path in (tmp_path / "pulled.json", tmp_path / saved):
+        assert judge(read_pulled(path), registry) == (9, [])
+        assert key not in path.read_text()
 
 
 @pytest.mark.parametrize("name", ["xiao-esp32c3", "olimex-esp32-poe"])

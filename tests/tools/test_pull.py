@@ -15,7 +15,8 @@ from derb_gateway.frame import decode_uplink
 from derb_gateway.pulled_file import read_pulled
 from derb_tools.board import HcSr04, SimBoard, Site
 from derb_tools.errors import LineBroken
-from derb_tools.pull import described, pull_node, write_whole
+from derb_tools.pull import described, pull_node
+from derb_tools.pull_file import write_whole
 from gateway.kit import StillClock
 from tools.board.tiny import KEY, write_echo
 from tools.desk import SETTINGS, Desk, at_desk, bay_board, noisy, slow

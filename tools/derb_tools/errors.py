@@ -8,6 +8,8 @@ ToolError               the words say what is wrong and what to do: stop
 ├── NodeFileError       the file of a node's settings is wrong; one line for each mistake
 ├── ImageRefused        a MicroPython image, or what is built of it, cannot run on the board
 ├── NotWhole            a board was not written to the end; the words say how to go on
+├── NotRead             a board's flash was not read to the end
+├── NothingToPull       what a flash holds is no use to a gateway
 ├── NoBoard             no board answers, or not the one that was meant
 ├── GatewayUnreached    the gateway is not reached over ssh, or has no derb
 ├── GatewayRefused      the gateway's own command failed; the words are its own
@@ -58,6 +60,14 @@ class ImageRefused(ToolError):
 
 class NotWhole(ToolError):
     """A board was not written to the end; the words say how to go on."""
+
+
+class NotRead(ToolError):
+    """A board's flash was not read to the end."""
+
+
+class NothingToPull(ToolError):
+    """What a flash holds is of no use to a gateway."""
 
 
 class NoBoard(ToolError):

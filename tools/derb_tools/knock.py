@@ -30,7 +30,7 @@ _HINTS = (
     (b"Brownout detector", "its supply breaks down (brownout): another cable, another battery"),
     (
         b"ImportError",
-        "its firmware is incomplete (ImportError at start): `derb flash` it anew; what it had not delivered goes with it",
+        "its firmware is incomplete (ImportError at start): `derb flash` it anew; that saves the readings which it holds",
     ),
     (b"derb rest", "it rests after a failed wake: press reset once more, and `derb monitor` says why"),
 )

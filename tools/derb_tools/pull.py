@@ -1,7 +1,6 @@
-"""`derb pull`: a dead node's outbox and health, into a file that the gateway takes."""
+"""`derb pull`: a dead node's outbox and health, into a file that the gateway takes; from its prompt, or from its bare flash."""
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,10 +19,17 @@ from derb_tools.at_node import (
     at_prompt,
     tell,
 )
-from derb_tools.errors import ToolError
+from derb_tools.errors import NodeSilent, ToolError
+from derb_tools.flash.flash_pull import pull_flash
 from derb_tools.prompt import Prompt
+from derb_tools.pull_file import keep_pulled
+from derb_tools.usb_port import find_port
 
 _PAGE_S = 30.0
+_SHOWN = (
+    *("reset_cause", "safe_level", "wakes_failed", "failed_phase", "failed_cause", "failures_in_a_row"),
+    *("read_from", "file_system"),
+)
 _MOST_PAGES = 1000  # 24 files of 1,200 bytes are far fewer
 _ONLY_IN_RTC = (
     "readings that the node had only in RTC memory went with the reset: at most 24 levels, never an event that it had "
@@ -38,6 +44,10 @@ def pull(
     port: PortOption = None,
     wait: WaitOption = WAIT_DEFAULT_S,
     may_reset: ResetOption = True,
+    from_flash: Annotated[
+        bool,
+        typer.Option("--from-flash", help="Read the bare flash, of a node whose firmware does not start."),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Read what a node has not been told is safe, and how it has been, into a file; the node keeps all of it.
@@ -45,16 +55,15 @@ def pull(
     \b
     derb pull                             into NODE-TIME.json, and show what is in it
     derb pull --out node7.json            into this file
+    derb pull --from-flash                from a node whose firmware does not start
     derb gateway take node7.json --config gateway.toml     at the gateway: nothing lost, nothing doubled
 
-    The node signs the frames itself, so the file holds no key, and nobody can change a reading in it.
+    The frames are signed with the node's key, so the file holds no key, and nobody can change a reading in it.
     """
     if out is not None and out.exists():
         raise typer.BadParameter(f"{out} exists already; what was pulled is never written over")
-    with at_prompt(port, wait, may_reset=may_reset) as prompt:
-        pulled = pull_node(prompt, Clock())
-    path = out or Path(f"{pulled['node']}-{pulled['frames_at'].translate(_FILE_SIGNS)}.json")
-    write_whole(path, json.dumps(pulled, indent=1))
+    pulled = pull_flash(find_port(port), tell, Clock()) if from_flash else _at_prompt(port, wait, may_reset)
+    path = keep_pulled(pulled, out)
     if as_json:
         print(json.dumps({"file": str(path), **pulled}))
         return
@@ -63,7 +72,12 @@ def pull(
     print(f"\n{path}: give it to the gateway: derb gateway take {path} --config gateway.toml")
 
 
-_FILE_SIGNS = str.maketrans({":": "", ".": "", "-": ""})
+def _at_prompt(port: str | None, wait_s: float, may_reset: bool) -> dict[str, Any]:
+    try:
+        with at_prompt(port, wait_s, may_reset=may_reset) as prompt:
+            return pull_node(prompt, Clock())
+    except NodeSilent as silent:
+        raise NodeSilent(f"{silent} If its firmware does not start: derb pull --from-flash") from None
 
 
 def pull_node(prompt: Prompt, clock: Clock, turned: Callable[[int], None] | None = None) -> dict[str, Any]:
@@ -110,19 +124,5 @@ def described(pulled: dict[str, Any]) -> list[str]:
             body = " ".join(f"{name}={value}" for name, value in reading.body.to_json().items())
             lines.append(f"  {uplink.boot}:{reading.sequence}  {bound}{reading.age_s} s old  {body}")
     health = pulled["health"]
-    names = ("reset_cause", "safe_level", "wakes_failed", "failed_phase", "failed_cause", "failures_in_a_row")
-    lines.append("  " + ", ".join(f"{name} {health[name]}" for name in names))
+    lines.append("  " + ", ".join(f"{name} {health[name]}" for name in _SHOWN if name in health))
     return lines
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file that is there whole or not at all, on the disk when this returns. OSError."""
-    partly = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with partly.open("x", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        partly.replace(path)
-    finally:
-        partly.unlink(missing_ok=True)

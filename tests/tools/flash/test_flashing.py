@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 from derb_tools.errors import AskedWrong, NoBoard
-from derb_tools.flash import flashing
-from derb_tools.flash.flashing import Wish, check_tls, flash, patiently
+from derb_tools.flash import at_loader, flashing
+from derb_tools.flash.at_loader import patiently
+from derb_tools.flash.flashing import Wish, check_tls, flash
 from derb_tools.flash.image_store import default_store
 from derb_tools.flash.node_file import NodeFile
 from derb_tools.flash.steps import Steps
@@ -27,9 +28,9 @@ def test_a_pulled_cable_is_told_and_waited_for(monkeypatch: pytest.MonkeyPatch) 
     def there(port: str, _mode: str, _baud: int) -> Iterator[str]:
         yield port
 
-    monkeypatch.setattr(flashing, "is_there", lambda _: next(seen))
-    monkeypatch.setattr(flashing.time, "sleep", rests.append)
-    monkeypatch.setattr(flashing, "connected", there)
+    monkeypatch.setattr(at_loader, "is_there", lambda _: next(seen))
+    monkeypatch.setattr(at_loader.time, "sleep", rests.append)
+    monkeypatch.setattr(at_loader, "connected", there)
     with patiently("/dev/ttyUSB0", "default-reset", told.append) as chip:
         assert chip == "/dev/ttyUSB0"
     assert told == ["the cable is out: plug the board in again, it goes on where it stopped"]
@@ -47,8 +48,8 @@ def test_a_line_that_fails_is_tried_slower(monkeypatch: pytest.MonkeyPatch) -> N
             raise LineLost("garbled")
         yield chip
 
-    monkeypatch.setattr(flashing, "is_there", lambda _: True)
-    monkeypatch.setattr(flashing, "connected", poor_cable)
+    monkeypatch.setattr(at_loader, "is_there", lambda _: True)
+    monkeypatch.setattr(at_loader, "connected", poor_cable)
     flashing._written(image(), "/dev/ttyUSB0", "default-reset", lambda _: None, lambda _: None)
     assert chip.holds(image())
     assert asked == [460_800, 460_800, 230_400, 115_200]
@@ -71,7 +72,7 @@ def test_a_board_that_does_not_answer_is_said_with_what_to_do(monkeypatch: pytes
         raise LineLost("no serial data received")
         yield ""
 
-    monkeypatch.setattr(flashing, "connected", silent)
+    monkeypatch.setattr(at_loader, "connected", silent)
     wish = Wish(None, None, NodeFile(), None)
     with pytest.raises(NoBoard, match=r"no board answers at /dev/x \(no serial data received\): hold BOOT"):
         flash("/dev/x", wish, default_store(), Steps(quiet=True), lambda _: None)

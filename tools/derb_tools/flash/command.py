@@ -13,9 +13,9 @@ from derb_gateway.registry import load_registry, node_id
 
 from derb_tools.at_node import JsonOption, PortOption, tell
 from derb_tools.errors import AskedWrong, ToolError
+from derb_tools.flash.at_loader import mode_of
 from derb_tools.flash.batch import boards_in_turn
 from derb_tools.flash.choice import asked_board, port_of
-from derb_tools.flash.esp_loader import ResetMode
 from derb_tools.flash.flashing import Flashed, Wish, flash, image_without_board
 from derb_tools.flash.image_store import ImageStore, default_store
 from derb_tools.flash.node_file import NodeFile, read_node_file
@@ -47,6 +47,9 @@ LockOption = Annotated[
     typer.Option(metavar="FILE", help="The lock file of fetched images, if not that in the cache."),
 ]
 ChannelOption = Annotated[int, typer.Option(min=0, max=13, help="Of a relay: its Wi-Fi channel; 0: as told.")]
+ForgetOption = Annotated[
+    bool, typer.Option("--forget-readings", help="Do not save what a node has not been told is safe.")
+]
 BatchOption = Annotated[bool, typer.Option("--batch", help="One board after the other, until Ctrl-C.")]
 TestOption = Annotated[
     bool, typer.Option("--test/--no-test", help="Whether the self-test is run at the end.")
@@ -66,13 +69,14 @@ def flash_command(
     image: ImageOption = None,
     lock: LockOption = None,
     channel: ChannelOption = 0,
+    forget_readings: ForgetOption = False,
     batch: BatchOption = False,
     test: TestOption = True,
     out: OutOption = None,
     node: NodeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Flash a blank board: build one image, write it in one go, verify it, start it, test it.
+    """Flash a board: build one image, write it in one go, verify it, start it, test it.
 
     \b
     derb flash firebeetle2-esp32-e --registry registry.toml --settings street.toml
@@ -81,11 +85,14 @@ def flash_command(
     derb flash olimex-esp32-poe --channel 6                                 a relay
     derb flash BOARD --bare --out board.bin                                 only the image
 
+    Readings that a node still holds are saved first, in NODE-TIME.json, as by `derb pull`.
     A pulled cable costs nothing: plug it in again, or run the same command again; it goes on where it stopped.
     Exit code 0: written, verified and passed; 1: not, and the last line says what to do; 2: misused.
     """
     try:
-        wish = _wish(board, registry, settings, image, channel, bare=bare, port=port)
+        wish = _wish(
+            board, registry, settings, image, channel, bare=bare, forget_readings=forget_readings, port=port
+        )
         store = default_store(lock)
         if out is not None:
             _only_build(wish, node, store, out)
@@ -110,6 +117,7 @@ def _wish(
     channel: int,
     *,
     bare: bool,
+    forget_readings: bool,
     port: str | None,
 ) -> Wish:
     chosen = asked_board(board) if board else None
@@ -123,8 +131,7 @@ def _wish(
     except ConfigError as error:
         raise ToolError(str(error)) from None
     nodes = read_node_file(settings) if settings else NodeFile()
-    mode: ResetMode = "no-reset" if port and "://" in port else "default-reset"
-    return Wish(chosen, image, nodes, known, channel, mode)
+    return Wish(chosen, image, nodes, known, channel, forget_readings, mode_of(port))
 
 
 def _only_build(wish: Wish, node: str | None, store: ImageStore, out: Path) -> None:

@@ -60,6 +60,10 @@ class EspChip:
         with _line():
             return str(self._esp.flash_md5sum(offset, size))
 
+    def read(self, offset: int, size: int) -> bytes:
+        with _line():
+            return bytes(self._esp.read_flash(offset, size))
+
     def write(self, piece: Piece) -> None:
         with _line():
             cmds.write_flash(self._esp, [(piece.offset, piece.content)], compress=True, no_progress=True)

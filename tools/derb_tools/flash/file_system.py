@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from littlefs import LittleFS, LittleFSError
+from littlefs.context import UserContext
 
 from derb_tools.bytecode import compiled
 from derb_tools.errors import ImageRefused
@@ -44,16 +45,7 @@ def _modules(part: Path) -> list[Path]:
 
 def littlefs_bytes(files: Mapping[str, bytes], size: int) -> bytes:
     """A littlefs of `size` bytes with these files. ImageRefused when they do not fit."""
-    fs = LittleFS(  # sizes as MicroPython's own VfsLfs2 has them
-        block_size=SECTOR_BYTES,
-        block_count=size // SECTOR_BYTES,
-        read_size=32,
-        prog_size=32,
-        cache_size=128,
-        lookahead_size=32,
-        name_max=255,
-        disk_version=_DISK_VERSION,
-    )
+    fs = littlefs_of(size, disk_version=_DISK_VERSION)
     try:
         for name, content in files.items():
             fs.makedirs("/" + name.rpartition("/")[0], exist_ok=True)
@@ -65,6 +57,24 @@ def littlefs_bytes(files: Mapping[str, bytes], size: int) -> bytes:
             raise
         raise ImageRefused(_too_small(size)) from None
     return bytes(fs.context.buffer)
+
+
+def littlefs_of(
+    size: int, context: UserContext | None = None, *, mount: bool = True, disk_version: int = 0
+) -> LittleFS:
+    """A littlefs of `size` bytes with the sizes of MicroPython's own VfsLfs2; `mount`: at once, and made if there is none."""
+    return LittleFS(
+        context,
+        mount,
+        block_size=SECTOR_BYTES,
+        block_count=size // SECTOR_BYTES,
+        read_size=32,
+        prog_size=32,
+        cache_size=128,
+        lookahead_size=32,
+        name_max=255,
+        disk_version=disk_version,
+    )
 
 
 def _check_room(fs: LittleFS, size: int) -> None:

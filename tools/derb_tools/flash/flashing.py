@@ -1,37 +1,28 @@
 """From a port to a board that runs: find out who it is, build its image, write it, start it."""
 
-import contextlib
-import itertools
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from derb_gateway.registry import Registry
 
 from derb_tools.boards import Board
-from derb_tools.errors import AskedWrong, ImageRefused, NoBoard, NotWhole
+from derb_tools.errors import AskedWrong, ImageRefused, NothingToPull, NotRead
 from derb_tools.firmware_files import firmware_dir
+from derb_tools.flash.at_loader import Tell, again_and_again, start, who
 from derb_tools.flash.board_image import BoardImage, build, check_flash_size
 from derb_tools.flash.choice import check_chip, guessed_board, usb_of
-from derb_tools.flash.esp_loader import BAUD, BAUDS, Found, ResetMode, connected
+from derb_tools.flash.esp_loader import Found, ResetMode
+from derb_tools.flash.flash_pull import left_on, saved_readings
 from derb_tools.flash.image_store import ImageStore
 from derb_tools.flash.micropython_image import MicroPythonImage, read_micropython
 from derb_tools.flash.node_entries import bare_entries, identity, node_entries, relay_entries
 from derb_tools.flash.node_file import NodeFile
 from derb_tools.flash.nvs import Entries
 from derb_tools.flash.steps import Advance, Steps
-from derb_tools.flash.writing import Chip, LineLost, Written, write_image
-from derb_tools.usb_port import is_there
+from derb_tools.flash.writing import Written, write_image
 
 _FIRST_WITH_PSK = (1, 29, 0)
-_REPLUG_S = 60.0
-_LOOK_S = 0.25
-_HOLD_BOOT = (
-    "hold BOOT, press RESET, let go of BOOT, and try again; a cable that only charges has no data wires"
-)
-
-Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -43,12 +34,13 @@ class Wish:
     nodes: NodeFile
     registry: Registry | None
     channel: int = 0
+    forget_readings: bool = False
     mode: ResetMode = "default-reset"
 
 
 @dataclass(frozen=True)
 class Flashed:
-    """What is on a board now."""
+    """What is on a board now; `pulled`: the file with the readings that were on it before."""
 
     board: str
     role: str
@@ -56,17 +48,19 @@ class Flashed:
     micropython: str
     written: Written
     line_bytes: int
+    pulled: str | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
 
 def flash(port: str, wish: Wish, store: ImageStore, steps: Steps, tell: Tell) -> Flashed:
     """Write the board at `port` and start it. ToolError that says what to do."""
     with steps.step("board") as said:
-        found = _who(port, wish.mode)
+        found = who(port, wish.mode)
         name, board = wish.board or guessed_board(found.chip, usb_of(port))
         check_chip(name, board, found.chip, port)
         check_flash_size(board, found.flash_bytes)
         said.append(f"{board.name}, {found.chip}, {found.flash_bytes >> 20} MB, {found.node}")
+    pulled = None if wish.forget_readings else _saved(port, wish.mode, found, steps, tell)
     with steps.step("image") as said:
         micropython = checked_image(board, wish.image, store)
         said.append(f"MicroPython {version_of(micropython)} for {board.image}, whole")
@@ -81,14 +75,33 @@ def flash(port: str, wish: Wish, store: ImageStore, steps: Steps, tell: Tell) ->
             f"{written.written >> 10} kB written, {written.found >> 10} kB were there; all of it verified"
         )
     with steps.step("start"):
-        _start(port, wish.mode)
-    return Flashed(name, board.role, found.node, version_of(micropython), written, line_bytes, steps.seconds)
+        start(port, wish.mode)
+    return Flashed(
+        name, board.role, found.node, version_of(micropython), written, line_bytes, pulled, steps.seconds
+    )
+
+
+def _saved(port: str, mode: ResetMode, found: Found, steps: Steps, tell: Tell) -> str | None:
+    """The file into which the readings were put that are on the board, None when there are none."""
+    try:
+        left = left_on(port, mode, found, tell)
+        if left is None or not left.blobs:
+            return None
+        with steps.step("outbox") as said:
+            readings, path = saved_readings(found.node, left)
+            said.append(f"{readings} readings saved in {path}" if path else "no readings on it")
+    except (NotRead, NothingToPull) as error:
+        raise type(error)(
+            f"{error}. Nothing was changed on it; --forget-readings flashes it without saving them"
+        ) from None
+    if path:
+        tell(f"the gateway wants the readings: derb gateway take {path} --config gateway.toml")
+    return str(path) if path else None
 
 
 def _written(image: BoardImage, port: str, mode: ResetMode, tell: Tell, advance: Advance) -> Written:
-    bauds = itertools.chain(BAUDS, itertools.repeat(BAUDS[-1]))
     try:
-        return write_image(image, lambda: patiently(port, mode, tell, next(bauds)), advance)
+        return write_image(image, again_and_again(port, mode, tell), advance)
     except KeyboardInterrupt:
         tell("stopped: the board is not whole and does not start; the same command goes on where it stopped")
         raise
@@ -130,33 +143,3 @@ def image_without_board(name: str, board: Board, node: str, wish: Wish, store: I
 
 def version_of(image: MicroPythonImage) -> str:
     return ".".join(map(str, image.version))
-
-
-def _who(port: str, mode: ResetMode) -> Found:
-    try:
-        with connected(port, mode) as chip:
-            return chip.found()
-    except LineLost as lost:
-        raise NoBoard(f"no board answers at {port} ({lost}): {_HOLD_BOOT}") from None
-
-
-@contextlib.contextmanager
-def patiently(port: str, mode: ResetMode, tell: Tell, baud: int = BAUD) -> Iterator[Chip]:
-    """The board, waiting for it to be plugged in again."""
-    if not is_there(port):
-        tell("the cable is out: plug the board in again, it goes on where it stopped")
-    until_s = time.monotonic() + _REPLUG_S
-    while not is_there(port) and time.monotonic() < until_s:
-        time.sleep(_LOOK_S)
-    with connected(port, mode, baud) as chip:
-        yield chip
-
-
-def _start(port: str, mode: ResetMode) -> None:
-    try:
-        with connected(port, mode) as chip:
-            chip.start()
-    except LineLost as lost:
-        raise NotWhole(
-            f"all is written and verified, but the board did not take the reset ({lost}): press RESET"
-        ) from None
