@@ -19,7 +19,7 @@ demo:
 	@.venv/bin/derb demo $(if $(SECONDS),--seconds $(SECONDS))
 
 test:
-	@sh tools/setup/setup.sh test
+	@sh tools/setup/setup.sh test $(ONLY)
 	@$(PY) -m pytest $(if $(ONLY),$(ONLY),--every-suite -n 4 --dist worksteal)
 
 check:

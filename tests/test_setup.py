@@ -99,6 +99,13 @@ def test_the_demo_needs_nothing_from_apt(monkeypatch: pytest.MonkeyPatch) -> Non
     system.provide(setup.SYSTEM_PARTS_OF_TARGET["demo"], needs_venv=False, target="demo")
 
 
+def test_the_tests_of_firmware_and_tools_need_nothing_from_apt_and_the_others_do() -> None:
+    assert setup.system_parts("test", ["tests/firmware/test_outbox.py", "tests/tools"]) == []
+    both = ["mosquitto", "nats-server"]
+    assert setup.system_parts("test", ["tests/tools", "tests/gateway"]) == both
+    assert setup.system_parts("test", []) == both
+
+
 def test_a_step_is_repeated_only_when_what_it_was_made_from_changed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

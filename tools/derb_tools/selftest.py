@@ -43,7 +43,7 @@ def selftest(
 ) -> None:
     """Test a node at the serial port: settings, chips, noise or echoes, battery, radio, broker, receipt, sleep.
 
-    \\b
+    \b
     derb selftest                        the only ESP32 on USB
     derb selftest --port /dev/ttyUSB1    this one
     derb selftest --json                 for scripts

@@ -30,7 +30,7 @@ def wiring(
 ) -> None:
     """Say or draw what is soldered to what.
 
-    \\b
+    \b
     derb wiring firebeetle2-esp32-e level                   the wires, one a line
     derb wiring firebeetle2-esp32-e level --svg level.svg   a picture
     derb wiring ./my-board.toml parking                     of a board file of your own

@@ -33,6 +33,7 @@ SYSTEM_PARTS_OF_TARGET = {
     "deb": [],
     "bench": ["mosquitto", "nats-server"],
 }
+NEED_NO_SYSTEM_PARTS = ("tests/firmware", "tests/tools")  # these tests start no broker
 
 
 class SetupError(Exception):
@@ -40,22 +41,30 @@ class SetupError(Exception):
 
 
 def main(arguments: list[str]) -> int:
-    """Set up for the target named on the command line; the exit code is 0, 1 or 2 for misuse."""
-    if len(arguments) != 1 or arguments[0] not in EXTRA_OF_TARGET:
-        print(f"usage: setup.py {'|'.join(EXTRA_OF_TARGET)}", file=sys.stderr)
+    """Set up for the target named first, of `test` for the tests named after it only; the exit code is 0, 1 or 2 for misuse."""
+    target, *only = arguments or [""]
+    if target not in EXTRA_OF_TARGET or (only and target != "test"):
+        print(f"usage: setup.py {'|'.join(EXTRA_OF_TARGET)}, or setup.py test TESTS...", file=sys.stderr)
         return 2
     os.chdir(ROOT)
     try:
-        set_up(arguments[0])
+        set_up(target, only)
     except (SetupError, system.SystemPartMissing) as error:
         print(f"derb: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-def set_up(target: str) -> None:
+def system_parts(target: str, only: Sequence[str]) -> list[str]:
+    """The programs that the target needs, or of `test` the tests that are named."""
+    if only and all(each.startswith(NEED_NO_SYSTEM_PARTS) for each in only):
+        return []
+    return SYSTEM_PARTS_OF_TARGET[target]
+
+
+def set_up(target: str, only: Sequence[str] = ()) -> None:
     needs_venv = not venv_works()
-    system.provide(SYSTEM_PARTS_OF_TARGET[target], needs_venv=needs_venv, target=target)
+    system.provide(system_parts(target, only), needs_venv=needs_venv, target=target)
     if needs_venv:
         step("a virtual environment in .venv", make_venv)
     extra = EXTRA_OF_TARGET[target]
