@@ -10,7 +10,7 @@ from derb_gateway.arrivals import Arrival, Outcome
 from derb_gateway.backoff import FullJitter
 from derb_gateway.clock import Clock
 from derb_gateway.config import BrokerSettings
-from derb_gateway.errors import BrokerError, StoreError
+from derb_gateway.errors import BrokerError
 from derb_gateway.fence import Fence
 from derb_gateway.inbox import Delivery, Inbox
 from derb_gateway.intake import Intake
@@ -35,7 +35,6 @@ _BATCH = 1_000
 _FENCE_LOST_S = 30.0
 _SAVE_MOMENT_S = 10.0
 _BYE_S = 2.0
-_DISK_RETRY = (0.2, 10.0)
 _BEHIND = 100  # messages
 _RECEIPT_WAITS_S = 0.25  # of the seconds that a node listens
 
@@ -155,7 +154,7 @@ class MqttIntake:
     async def _pump(self) -> None:
         """Commit batch by batch until the inbox is closed and empty; one forms while the last one syncs."""
         while batch := await self._inbox.drain(_BATCH, self.gather_s):
-            outcome = await self._commit_stubbornly(batch)
+            outcome = await self._commit(batch)
             link = batch[-1].link
             if outcome is not None:
                 await note(self._orders, outcome)
@@ -168,24 +167,18 @@ class MqttIntake:
                 brought.acknowledge([delivery.mid for delivery in deliveries if delivery.qos])
             self.pulse.rest()
 
-    async def _commit_stubbornly(self, batch: list[Delivery]) -> Outcome | None:
-        """Try until the disk takes it: what is not acknowledged is safe in the broker and in the street."""
-        jitter = FullJitter(*_DISK_RETRY)
-        while True:
-            self.pulse.beat()  # a disk that refuses is no stall of ours
-            try:
-                return await self._commit(batch)
-            except StoreError as error:
-                log.error("disk refused a batch", extra={"why": str(error)})  # noqa: TRY400 - its text says it all
-                await asyncio.sleep(jitter.next_s())
-
     async def _commit(self, batch: list[Delivery]) -> Outcome | None:
-        """Write a batch; None if there was nothing to write."""
+        """Write a batch, until the disk takes it: what is not acknowledged is safe in the broker and in the street.
+
+        None if there was nothing to write.
+        """
         arrivals = [delivery.arrival for delivery in batch if delivery.arrival is not None]
         floors = [delivery.floor_ms for delivery in batch if delivery.floor_ms is not None]
         until = floors[-1] if floors else self._received_until
         if arrivals or self._moment_is_due():
-            outcome = await self._writer.do(lambda store: self._write(store, arrivals, until))
+            outcome = await self._writer.do_stubbornly(
+                lambda store: self._write(store, arrivals, until), self.pulse.beat
+            )
             self._moment_saved_s = self._clock.monotonic_s()
         else:
             outcome = None

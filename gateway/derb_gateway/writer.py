@@ -56,7 +56,8 @@ class Writer:
         return await asyncio.shield(asyncio.wrap_future(promise))
 
     async def do_stubbornly(self, work: Callable[[Store], T], on_try: Callable[[], None] = lambda: None) -> T:
-        """As `do`, until the disk takes it: what has no receipt is safe in the street."""
+        """As `do`, until the disk takes it: what has no receipt is safe in the street. A disk that refuses is no stall of ours,
+        so `on_try` is told of each attempt."""
         jitter = FullJitter(*_DISK_RETRY)
         while True:
             on_try()
