@@ -8,7 +8,6 @@ from pathlib import Path
 import aiomqtt
 import pytest
 import pytest_asyncio
-from derb_gateway import mqtt_intake
 from derb_gateway.clock import Clock
 from derb_gateway.downlink import Range
 from derb_gateway.errors import StoreError
@@ -301,20 +300,6 @@ async def test_two_nodes_in_one_batch_get_a_receipt_each(
     await asyncio.gather(street.send(frame(4)), street.send(frame(7, node=OTHER, key=OTHER_KEY), node=OTHER))
     await street.receipt(Range(1, 4, 4))
     await street.receipt(Range(1, 7, 7), OTHER, OTHER_KEY)
-    await gateway.end()
-
-
-async def test_far_behind_a_node_is_told_of_many_batches_at_once(
-    broker: Mosquitto, street: Street, path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await (await Gateway(path, broker).settled()).end()
-    await asyncio.gather(*(street.send(frame(sequence)) for sequence in range(400)))
-    monkeypatch.setattr(mqtt_intake, "_BATCH", 20)
-    monkeypatch.setattr(mqtt_intake, "_RECEIPT_WAITS_S", 60.0)
-    gateway = await Gateway(path, broker).settled()
-    await street.receipt(Range(1, 0, 399))
-    assert gateway.writer.commits >= 20
-    assert len(street.receipts()) <= 6 + 1  # of the last hundred messages one a batch
     await gateway.end()
 
 
