@@ -16,15 +16,18 @@ from derb_gateway.restore import restore as put_back
 
 _FAILED, _MISUSED = 1, 2
 
-ConfigOption = Annotated[Path, typer.Option("--config", help="the gateway's TOML file")]
+ConfigOption = Annotated[Path, typer.Option("--config", help="The gateway's TOML file.")]
 
 
-def backup(file: Annotated[Path, typer.Argument(metavar="FILE")], config: ConfigOption) -> None:
+def backup(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The backup to write.")], config: ConfigOption
+) -> None:
     """Write the store, the registry and what stands beside them into one checked file; the gateway may run.
 
-    It holds the nodes' keys: keep it as you keep the registry. An older backup is replaced once the new one is whole.
+    \b
+    derb gateway backup /media/usb/maarif.derb-backup --config gateway.toml
 
-    Example: derb gateway backup /media/usb/maarif.derb-backup --config gateway.toml
+    It holds the nodes' keys: keep it as you keep the registry. An older backup is replaced once the new one is whole.
     """
 
     def work(settings: Config) -> None:
@@ -43,15 +46,16 @@ def backup(file: Annotated[Path, typer.Argument(metavar="FILE")], config: Config
 
 
 def restore(
-    file: Annotated[Path, typer.Argument(metavar="FILE")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A backup.")],
     config: ConfigOption,
-    force: Annotated[bool, typer.Option("--force", help="put a store that holds readings aside")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Put a store that holds readings aside.")] = False,
 ) -> None:
     """Put a backup in the store's place while the gateway is stopped; what is there is put aside, never deleted.
 
-    Beside the store only what is missing is written: a registry or orders that are there stay as they are.
+    \b
+    derb gateway restore /media/usb/maarif.derb-backup --config gateway.toml
 
-    Example: derb gateway restore /media/usb/maarif.derb-backup --config gateway.toml
+    Beside the store only what is missing is written: a registry or orders that are there stay as they are.
     """
 
     def work(settings: Config) -> None:

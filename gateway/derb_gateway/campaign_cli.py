@@ -26,27 +26,30 @@ _RELEASE_MOST_BYTES = 16_777_216
 
 campaign_app = typer.Typer(help="Update many nodes in waves.", no_args_is_help=True)
 
-ConfigOption = Annotated[Path, typer.Option("--config", help="the gateway's TOML file")]
+ConfigOption = Annotated[Path, typer.Option("--config", help="The gateway's TOML file.")]
 
 
 @campaign_app.command("start")
 def start_campaign(
     release: Annotated[
-        Path, typer.Argument(metavar="FILE", help="a release, as `derb release build` makes it; - for stdin")
+        Path, typer.Argument(metavar="FILE", help="A release, as `derb release build` makes it; - for stdin.")
     ],
     config: ConfigOption,
-    waves: Annotated[str, typer.Option(help="how many nodes have been ordered after each")] = "1,5%,25%,all",
+    waves: Annotated[
+        str, typer.Option(help="How many nodes have been ordered after each wave.")
+    ] = "1,5%,25%,all",
     stop_at: Annotated[
-        int, typer.Option("--stop-at", help="percent of a wave that failed or fell silent", min=1, max=100)
+        int, typer.Option("--stop-at", help="Percent of a wave that failed or fell silent.", min=1, max=100)
     ] = 10,
     battery_mv: Annotated[
-        int, typer.Option("--battery-mv", help="a node with less waits; 0: whatever it has", min=0)
+        int, typer.Option("--battery-mv", help="A node with less, in mV, waits; 0: none does.", min=0)
     ] = 3400,
-    within: Annotated[str, typer.Option(help="how long a node may take: 2h, 7d")] = "7d",
-    zone: Annotated[str | None, typer.Option(help="nodes of this zone only")] = None,
+    within: Annotated[str, typer.Option(help="How long a node may take: 2h, 7d.")] = "7d",
+    zone: Annotated[str | None, typer.Option(help="Nodes of this zone only.")] = None,
 ) -> None:
     """Begin a campaign; a running gateway leads it from wave to wave, after restarts too.
 
+    \b
     derb gateway campaign start derb-0.2.0.derb --waves 1,5%,25%,all --config gateway.toml
     """
     with exits():
@@ -96,10 +99,11 @@ def fitting_nodes(read: RegistryFile, release: Release, zone: str | None, good: 
 
 @campaign_app.command("status")
 def status(
-    config: ConfigOption, as_json: Annotated[bool, typer.Option("--json", help="for scripts")] = False
+    config: ConfigOption, as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False
 ) -> None:
     """Say how far the campaign is, wave by wave, and which nodes are in trouble and why.
 
+    \b
     derb gateway campaign status --config gateway.toml
     """
     told = _with_book(config, lambda book, _: campaign_json(book))
@@ -120,6 +124,7 @@ def status(
 def pause(config: ConfigOption) -> None:
     """Order nothing more for now; nodes that have begun go on.
 
+    \b
     derb gateway campaign pause --config gateway.toml
     """
     _change(config, CampaignState.PAUSED)
@@ -129,6 +134,7 @@ def pause(config: ConfigOption) -> None:
 def resume(config: ConfigOption) -> None:
     """Go on after a pause or a stop; failures so far are left out and count no more.
 
+    \b
     derb gateway campaign resume --config gateway.toml
     """
     _change(config, CampaignState.RUNNING)
@@ -138,6 +144,7 @@ def resume(config: ConfigOption) -> None:
 def abort(config: ConfigOption) -> None:
     """End the campaign and take back what no node has begun.
 
+    \b
     derb gateway campaign abort --config gateway.toml
     """
     _change(config, CampaignState.ABORTED)

@@ -50,8 +50,8 @@ app.command()(install)
 app.command()(uninstall)
 
 _COLOURS = {Verdict.OK: typer.colors.GREEN, Verdict.WARN: typer.colors.YELLOW, Verdict.BAD: typer.colors.RED}
-JsonOption = Annotated[bool, typer.Option("--json", help="for scripts")]
-ConfigOption = Annotated[Path, typer.Option("--config", help="the gateway's TOML file")]
+JsonOption = Annotated[bool, typer.Option("--json", help="For scripts.")]
+ConfigOption = Annotated[Path, typer.Option("--config", help="The gateway's TOML file.")]
 
 
 @app.command()
@@ -61,7 +61,11 @@ def run(
     clock_origin_unix_ms: Annotated[int, typer.Option(hidden=True)] = 0,
     clock_origin_real_ms: Annotated[int, typer.Option(hidden=True)] = 0,
 ) -> None:
-    """Run the gateway until SIGTERM or Ctrl-C."""
+    """Run the gateway until SIGTERM or Ctrl-C.
+
+    \b
+    derb gateway run --config gateway.toml
+    """
     settings = _configured(config)
     set_up_logging(settings.log)
     clock = (
@@ -81,11 +85,9 @@ def run(
 def status(config: ConfigOption, as_json: JsonOption = False) -> None:
     """Show alarms, sinks and nodes, whether the gateway runs or not: tables on a terminal, else JSON.
 
-    Examples:
-
-      derb gateway status --config gateway.toml
-
-      derb gateway status --config gateway.toml --json | jq .sinks
+    \b
+    derb gateway status --config gateway.toml
+    derb gateway status --config gateway.toml --json | jq .sinks
     """
     settings = _configured(config)
     try:
@@ -102,7 +104,11 @@ def status(config: ConfigOption, as_json: JsonOption = False) -> None:
 
 @app.command()
 def fleet(config: ConfigOption) -> None:
-    """Print every node of the registry with what is known of it, as JSON: `derb fleet` on a laptop asks for this."""
+    """Print every node of the registry with what is known of it, as JSON: `derb fleet` on a laptop asks for this.
+
+    \b
+    derb gateway fleet --config gateway.toml
+    """
     settings = _configured(config)
     try:
         read = load_registry_file(settings.registry)
@@ -116,9 +122,14 @@ def fleet(config: ConfigOption) -> None:
 @app.command("clear-alarms")
 def clear_alarms(
     config: ConfigOption,
-    names: Annotated[list[str] | None, typer.Argument(help="all, if none is named")] = None,
+    names: Annotated[list[str] | None, typer.Argument(help="All, if none is named.")] = None,
 ) -> None:
-    """Take alarms out of the status once they have been dealt with; the gateway may run meanwhile."""
+    """Take alarms out of the status once they have been dealt with; the gateway may run meanwhile.
+
+    \b
+    derb gateway clear-alarms --config gateway.toml                all of them
+    derb gateway clear-alarms disk_refused --config gateway.toml   one
+    """
     settings = _configured(config)
     try:
         typer.echo(f"{clear_alarms_in(settings.store.path, names or ())} cleared")
@@ -129,6 +140,9 @@ def clear_alarms(
 @app.command()
 def check(config: ConfigOption, as_json: JsonOption = False) -> None:
     """Look for what will hurt: configuration, registry, secrets, disk, memory, store, clock, broker, ports, relays, sinks.
+
+    \b
+    derb gateway check --config gateway.toml
 
     Exit code 1: something is bad. With --json one list of {verdict, what, detail}.
     """

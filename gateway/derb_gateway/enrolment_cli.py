@@ -12,13 +12,14 @@ from derb_gateway.registry_edit_cli import ConfigOption, add_node, changed
 
 def enrol(
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", help="as `derb provision --to` writes them")
+        list[Path], typer.Argument(metavar="FILE", help="As `derb provision --to` writes them.")
     ],
     config: ConfigOption,
-    secret: Annotated[Path, typer.Option(metavar="FILE", help="the secret that the laptop has too")],
+    secret: Annotated[Path, typer.Option(metavar="FILE", help="The secret that the laptop has too.")],
 ) -> None:
     """Register nodes from files that `derb provision --to` wrote; one that is wrong, and none is registered.
 
+    \b
     derb gateway registry enrol stick/*.enrol --secret enrol.secret --config gateway.toml
     """
     with exits():
@@ -31,9 +32,10 @@ def enrol(
         typer.echo(f"{read.node}: registered at {read.place}")
 
 
-def new_secret(file: Annotated[Path, typer.Argument(metavar="FILE", help="a new file; mode 0600")]) -> None:
+def new_secret(file: Annotated[Path, typer.Argument(metavar="FILE", help="A new file; mode 0600.")]) -> None:
     """Make the secret that seals registrations on a stick; copy it to the technician's laptop over a safe way.
 
+    \b
     derb gateway registry new-secret enrol.secret
     """
     with exits():

@@ -29,29 +29,32 @@ class Format(StrEnum):
 
 
 def export(
-    config: Annotated[Path, typer.Option("--config", help="the gateway's TOML file")],
-    since: Annotated[str | None, typer.Option(metavar="TIME", help="observed then or later")] = None,
-    until: Annotated[str | None, typer.Option(metavar="TIME", help="observed before then")] = None,
-    node: Annotated[list[str] | None, typer.Option(metavar="ID", help="may be given again")] = None,
+    config: Annotated[Path, typer.Option("--config", help="The gateway's TOML file.")],
+    since: Annotated[str | None, typer.Option(metavar="TIME", help="Observed then or later.")] = None,
+    until: Annotated[str | None, typer.Option(metavar="TIME", help="Observed before then.")] = None,
+    node: Annotated[list[str] | None, typer.Option(metavar="ID", help="May be given again.")] = None,
     place: Annotated[
         list[str] | None,
-        typer.Option("--bay", "--container", metavar="ID", help="the nodes that are and were there"),
+        typer.Option("--bay", "--container", metavar="ID", help="The nodes that are and were there."),
     ] = None,
     kind: Annotated[
         list[str] | None, typer.Option(metavar="KIND", help="parking, level, health, alarm, answer")
     ] = None,
-    form: Annotated[Format, typer.Option("--format")] = Format.NDJSON,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="else to standard output")] = None,
+    form: Annotated[
+        Format, typer.Option("--format", help="One JSON object a line, or columns.")
+    ] = Format.NDJSON,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Else to standard output.")] = None,
     source: Annotated[
         Path | None,
-        typer.Option("--from", metavar="FILE", help="a backup or a file set aside, not the store"),
+        typer.Option("--from", metavar="FILE", help="A backup or a file set aside, not the store."),
     ] = None,
 ) -> None:
     """Write readings that are still in the store, in the order in which they came, while the gateway may run.
 
-    TIME is a day or a moment, 2026-11-28 or 2026-11-28T07:00:00+01:00, in UTC if it does not say.
+    \b
+    derb gateway export --since 2026-11-01 --bay maarif-001 --format csv --out november.csv --config gateway.toml
 
-    Example: derb gateway export --since 2026-11-01 --bay maarif-001 --format csv --out november.csv --config gateway.toml
+    TIME is a day or a moment, 2026-11-28 or 2026-11-28T07:00:00+01:00, in UTC if it does not say.
     """
     try:
         settings = load_config(config)

@@ -21,25 +21,25 @@ FAILED, MISUSED = 1, 2
 _BOOTED = Path("/run/systemd/system")  # sd_booted(3)
 
 RootOption = Annotated[
-    Path, typer.Option(help="install below this folder, for an image or a trial; runs nothing")
+    Path, typer.Option(help="Install below this folder, for an image or a trial; runs nothing.")
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="show what would be done, and do nothing")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")]
 
 
 def install(
-    site: Annotated[str, typer.Option(help="the name of this gateway's area, as in casablanca-maarif")],
+    site: Annotated[str, typer.Option(help="The name of this gateway's area, as in casablanca-maarif.")],
     root: RootOption = Path("/"),
-    command: Annotated[str, typer.Option(help="the derb that the service runs; this one, if not given")] = "",
+    command: Annotated[
+        str, typer.Option(help="The derb that the service runs; this one, if not given.")
+    ] = "",
     dry_run: DryRun = False,
-    start: Annotated[bool, typer.Option(help="start the service at once")] = True,
+    start: Annotated[bool, typer.Option(help="Start the service at once.")] = True,
 ) -> None:
     """Install the gateway as a service: user, configuration, unit. `uninstall` takes all of it back.
 
-    Examples:
-
-      sudo derb gateway install --site casablanca-maarif
-
-      derb gateway install --site test --dry-run
+    \b
+    sudo derb gateway install --site casablanca-maarif
+    derb gateway install --site test --dry-run
     """
     try:
         if Manifest.load(root) is not None:
@@ -70,16 +70,14 @@ def uninstall(
     root: RootOption = Path("/"),
     dry_run: DryRun = False,
     purge: Annotated[
-        bool, typer.Option("--purge", help="take away the configuration and all readings as well")
+        bool, typer.Option("--purge", help="Take away the configuration and all readings as well.")
     ] = False,
 ) -> None:
     """Take back what `install` did. What was changed since, and all readings, stay unless --purge is given.
 
-    Examples:
-
-      sudo derb gateway uninstall
-
-      sudo derb gateway uninstall --purge
+    \b
+    sudo derb gateway uninstall
+    sudo derb gateway uninstall --purge
     """
     try:
         done = Manifest.load(root)

@@ -22,8 +22,8 @@ _FAILED, _MISUSED = 1, 2
 
 config_app = typer.Typer(help="A node's settings, changed from here.", no_args_is_help=True)
 
-ConfigOption = Annotated[Path, typer.Option("--config", help="the gateway's TOML file")]
-NodeArgument = Annotated[str, typer.Argument(metavar="NODE", help="its id, as printed on its label")]
+ConfigOption = Annotated[Path, typer.Option("--config", help="The gateway's TOML file.")]
+NodeArgument = Annotated[str, typer.Argument(metavar="NODE", help="Its id, as printed on its label.")]
 
 
 @config_app.command("set")
@@ -32,7 +32,12 @@ def set_config(
     changes: Annotated[list[str], typer.Argument(metavar="NAME=VALUE", help="NAME= gives it back")],
     config: ConfigOption,
 ) -> None:
-    """Change settings of a node; it takes them when it next speaks, and returns to its old ones if they do not work."""
+    """Change settings of a node; it takes them when it next speaks, and returns to its old ones if they do not work.
+
+    \b
+    derb gateway config set 240ac4a1b2c3 wake_s=600 --config gateway.toml
+    derb gateway config set 240ac4a1b2c3 wake_s= --config gateway.toml     as it was provisioned
+    """
 
     def change(book: OrderBook, node: str, now_ms: int) -> Any:
         book.set_config(node, parse_changes(changes), now_ms)
@@ -43,13 +48,21 @@ def set_config(
 
 @config_app.command("show")
 def show_config(node: NodeArgument, config: ConfigOption) -> None:
-    """Print what a node should have and what it says it has, as JSON."""
+    """Print what a node should have and what it says it has, as JSON.
+
+    \b
+    derb gateway config show 240ac4a1b2c3 --config gateway.toml
+    """
     _with_book(config, node, lambda book, node, now_ms: node_json(book, node, now_ms))
 
 
 @config_app.command("fields")
 def fields() -> None:
-    """List the settings of a node; those without a number can be changed over USB only."""
+    """List the settings of a node; those without a number can be changed over USB only.
+
+    \b
+    derb gateway config fields
+    """
     for setting in node_settings().values():
         default = setting.shown(setting.default)
         where = f"{setting.remote:>3}" if setting.remote else "USB"
@@ -61,12 +74,17 @@ def command(
     node: NodeArgument,
     name: Annotated[str, typer.Argument(metavar="COMMAND", help=", ".join(COMMANDS))],
     config: ConfigOption,
-    within: Annotated[str, typer.Option(help="how long it may wait for the node: 90s, 10m, 2h, 7d")] = "1d",
+    within: Annotated[str, typer.Option(help="How long it may wait for the node: 90s, 10m, 2h, 7d.")] = "1d",
     argument: Annotated[
-        int | None, typer.Option("--for", help="seconds of identify, minutes of stay_awake")
+        int | None, typer.Option("--for", help="Seconds of identify, minutes of stay_awake.")
     ] = None,
 ) -> None:
-    """Order one thing from a node; it does it when it next speaks, once, or not after the deadline."""
+    """Order one thing from a node; it does it when it next speaks, once, or not after the deadline.
+
+    \b
+    derb gateway command 240ac4a1b2c3 identify --for 30 --config gateway.toml
+    derb gateway command 240ac4a1b2c3 recalibrate --within 2h --config gateway.toml
+    """
 
     def order(book: OrderBook, node: str, now_ms: int) -> Any:
         added = add_command(book, node, name, argument, within, now_ms)
@@ -81,12 +99,16 @@ def command(
 def update(
     node: NodeArgument,
     release: Annotated[
-        Path, typer.Argument(metavar="FILE", help="a release, as `derb release build` makes it")
+        Path, typer.Argument(metavar="FILE", help="A release, as `derb release build` makes it.")
     ],
     config: ConfigOption,
-    within: Annotated[str, typer.Option(help="how long the node may take to fetch it: 2h, 7d")] = "7d",
+    within: Annotated[str, typer.Option(help="How long the node may take to fetch it: 2h, 7d.")] = "7d",
 ) -> None:
-    """Let a node fetch a release, try it, and keep it if a receipt reaches it there."""
+    """Let a node fetch a release, try it, and keep it if a receipt reaches it there.
+
+    \b
+    derb gateway update 240ac4a1b2c3 derb-0.2.0.derb --config gateway.toml
+    """
 
     def order(book: OrderBook, node: str, now_ms: int) -> Any:
         if under_way := open_update(book.commands(node), now_ms):

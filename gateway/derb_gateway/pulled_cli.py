@@ -17,11 +17,14 @@ _LOOK_S = 0.1
 
 
 def take(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="as `derb pull` writes them")],
-    config: Annotated[Path, typer.Option("--config", help="the gateway's TOML file")],
-    wait: Annotated[float, typer.Option(min=0, help="so many seconds for the gateway to take them")] = 10.0,
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="As `derb pull` writes them.")],
+    config: Annotated[Path, typer.Option("--config", help="The gateway's TOML file.")],
+    wait: Annotated[float, typer.Option(min=0, help="So many seconds for the gateway to take them.")] = 10.0,
 ) -> None:
     """Give the gateway what was pulled out of nodes: running, it takes them within a second; else at its next start.
+
+    \b
+    derb gateway take node7.json --config gateway.toml
 
     A reading that it has already is not doubled, and the same file may be given twice. Prints one JSON line a file.
     """

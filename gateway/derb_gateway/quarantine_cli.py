@@ -21,20 +21,20 @@ quarantine_app = typer.Typer(
     no_args_is_help=True,
 )
 
-ConfigOption = Annotated[Path, typer.Option("--config", help="the gateway's TOML file")]
-SinkOption = Annotated[str | None, typer.Option("--sink", metavar="NAME", help="what this sink refused")]
-StreetOption = Annotated[bool, typer.Option("--street", help="what was refused at the street's door")]
+ConfigOption = Annotated[Path, typer.Option("--config", help="The gateway's TOML file.")]
+SinkOption = Annotated[str | None, typer.Option("--sink", metavar="NAME", help="What this sink refused.")]
+StreetOption = Annotated[bool, typer.Option("--street", help="What was refused at the street's door.")]
 ReasonOption = Annotated[
-    str | None, typer.Option("--reason", help="of the street's: bad_tag, bad_version, …")
+    str | None, typer.Option("--reason", help="Of the street's: bad_tag, bad_version, …")
 ]
 NodeOption = Annotated[
-    str | None, typer.Option("--node", metavar="ID", help="of the street's: from this node")
+    str | None, typer.Option("--node", metavar="ID", help="Of the street's: from this node.")
 ]
 IdsArgument = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[ID]...", help="as `list` prints them: s7 of the street, 7 of a sink"),
+    typer.Argument(metavar="ID", help="As `list` prints them: s7 of the street, 7 of a sink."),
 ]
-AllOption = Annotated[bool, typer.Option("--all", help="all of them, of the street and of all sinks")]
+AllOption = Annotated[bool, typer.Option("--all", help="All of them, of the street and of all sinks.")]
 
 
 class _Books(NamedTuple):
@@ -51,7 +51,12 @@ def list_refused(
     reason: ReasonOption = None,
     node: NodeOption = None,
 ) -> None:
-    """Print what is kept as JSON, one line a message or reading; all if nothing is chosen."""
+    """Print what is kept as JSON, one line a message or reading; all if nothing is chosen.
+
+    \b
+    derb gateway quarantine list --config gateway.toml
+    derb gateway quarantine list --street --reason bad_tag --config gateway.toml
+    """
     of_street, which = _of_street(street, reason, node)
 
     def found(books: _Books) -> list[dict[str, Any]]:
@@ -64,8 +69,14 @@ def list_refused(
 
 
 @quarantine_app.command("show")
-def show(number: Annotated[str, typer.Argument(metavar="ID")], config: ConfigOption) -> None:
-    """Print one of them whole; of a message also what it says, if the registry knows its node."""
+def show(
+    number: Annotated[str, typer.Argument(metavar="ID", help="As `list` prints it.")], config: ConfigOption
+) -> None:
+    """Print one of them whole; of a message also what it says, if the registry knows its node.
+
+    \b
+    derb gateway quarantine show s7 --config gateway.toml
+    """
     readings, messages = _numbers([number])
 
     def found(books: _Books) -> list[dict[str, Any]]:
@@ -94,10 +105,11 @@ def replay(
 ) -> None:
     """Have them tried again by a running gateway; what is refused again stays.
 
+    \b
+    derb gateway quarantine replay --node 240ac4a1b2c3 --config gateway.toml
+
     A message of the street is taken once its node is in the registry (SIGHUP makes a gateway read it) and its tag fits its key.
     Its readings have `time_quality` uncertain: of their time only when the message first came is known.
-
-    Example: derb gateway quarantine replay --node 240ac4a1b2c3 --config gateway.toml
     """
     count = _change(
         config, (ids, sink, street, reason, node, every), lambda book: book.replay, lambda book: book.replay
@@ -115,7 +127,11 @@ def drop(
     node: NodeOption = None,
     every: AllOption = False,
 ) -> None:
-    """Forget them for good."""
+    """Forget them for good.
+
+    \b
+    derb gateway quarantine drop s7 s9 --config gateway.toml
+    """
     count = _change(
         config, (ids, sink, street, reason, node, every), lambda book: book.drop, lambda book: book.drop
     )

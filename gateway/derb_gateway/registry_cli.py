@@ -36,14 +36,15 @@ for name, command in (
 ):
     registry_app.command(name)(command)
 
-ConfigOption = Annotated[Path, typer.Option("--config", help="the gateway's TOML file")]
-JsonOption = Annotated[bool, typer.Option("--json", help="for scripts")]
+ConfigOption = Annotated[Path, typer.Option("--config", help="The gateway's TOML file.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="For scripts.")]
 
 
 @registry_app.command("list")
 def list_places(config: ConfigOption, as_json: JsonOption = False) -> None:
     """List places with their nodes, and nodes without a place.
 
+    \b
     derb gateway registry list --config gateway.toml
     """
     with exits():
@@ -76,10 +77,11 @@ def _state(place: dict[str, Any]) -> str:
 
 @registry_app.command("show")
 def show(
-    name: Annotated[str, typer.Argument(help="a node, bay, container or zone")], config: ConfigOption
+    name: Annotated[str, typer.Argument(help="A node, bay, container or zone.")], config: ConfigOption
 ) -> None:
     """Print all that the registry has of one node, place or zone, as JSON; never a key.
 
+    \b
     derb gateway registry show maarif-001 --config gateway.toml
     """
     with exits():
@@ -90,10 +92,11 @@ def show(
 @registry_app.command("check")
 def check(
     config: ConfigOption,
-    file: Annotated[Path | None, typer.Argument(help="another file than the gateway's")] = None,
+    file: Annotated[Path | None, typer.Argument(help="Another file than the gateway's.")] = None,
 ) -> None:
     """Say what is wrong with a registry, by file and line, before a gateway takes it.
 
+    \b
     derb gateway registry check --config gateway.toml new.toml
     """
     with exits():
@@ -107,13 +110,14 @@ def check(
 @registry_app.command("export")
 def export(
     config: ConfigOption,
-    out: Annotated[Path | None, typer.Option("--out", help="a file, mode 0600; else it is printed")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="A file, mode 0600; else it is printed.")] = None,
     with_keys: Annotated[
-        bool, typer.Option("--with-keys", help="the nodes' keys too, into a file only")
+        bool, typer.Option("--with-keys", help="The nodes' keys too, into a file only.")
     ] = False,
 ) -> None:
     """Write places and nodes as CSV, for a spreadsheet.
 
+    \b
     derb gateway registry export --out street.csv --config gateway.toml
     """
     if with_keys and out is None:

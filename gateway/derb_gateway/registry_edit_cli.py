@@ -22,15 +22,15 @@ from derb_gateway.running import reload_running
 from derb_gateway.site_time import local, parse_moment, unix_ms
 from derb_gateway.toml_model import nearest, read_text
 
-ConfigOption = Annotated[Path, typer.Option("--config", help="the gateway's TOML file")]
-NodeArgument = Annotated[str, typer.Argument(metavar="NODE", help="its id, as printed on its label")]
+ConfigOption = Annotated[Path, typer.Option("--config", help="The gateway's TOML file.")]
+NodeArgument = Annotated[str, typer.Argument(metavar="NODE", help="Its id, as printed on its label.")]
 KeyFile = Annotated[
-    Path, typer.Option("--key-file", help="a file with the node's key, 64 hex digits; - for stdin")
+    Path, typer.Option("--key-file", help="A file with the node's key, 64 hex digits; - for stdin.")
 ]
-WatchedOption = Annotated[str | None, typer.Option(help="what it watches")]
-BoardOption = Annotated[str | None, typer.Option(help="as in `derb boards`")]
-MountOption = Annotated[str | None, typer.Option(help="what it is bolted to, in words")]
-PlaceArgument = Annotated[str, typer.Argument(metavar="PLACE", help="a bay, container or zone")]
+WatchedOption = Annotated[str | None, typer.Option(help="What it watches.")]
+BoardOption = Annotated[str | None, typer.Option(help="As in `derb boards`.")]
+MountOption = Annotated[str | None, typer.Option(help="What it is bolted to, in words.")]
+PlaceArgument = Annotated[str, typer.Argument(metavar="PLACE", help="A bay, container or zone.")]
 
 
 @contextmanager
@@ -51,14 +51,19 @@ def add(
     container: WatchedOption = None,
     board: BoardOption = None,
     mount: MountOption = None,
-    zone: Annotated[str | None, typer.Option(help="of a bay or container that is new")] = None,
-    lat: Annotated[float | None, typer.Option(help="likewise")] = None,
-    lon: Annotated[float | None, typer.Option(help="likewise")] = None,
-    empty_mm: Annotated[int | None, typer.Option(help="of a new container: from sensor to floor")] = None,
-    full_mm: Annotated[int | None, typer.Option(help="of a new container: from sensor to brim")] = None,
+    zone: Annotated[str | None, typer.Option(help="Of a bay or container that is new.")] = None,
+    lat: Annotated[float | None, typer.Option(help="Likewise.")] = None,
+    lon: Annotated[float | None, typer.Option(help="Likewise.")] = None,
+    empty_mm: Annotated[
+        int | None, typer.Option(help="Of a new container: from sensor to floor, in mm.")
+    ] = None,
+    full_mm: Annotated[
+        int | None, typer.Option(help="Of a new container: from sensor to brim, in mm.")
+    ] = None,
 ) -> None:
     """Register a node, and its bay or container if that is new.
 
+    \b
     derb gateway registry add 240ac4a1b2c3 --key-file key.txt --bay maarif-001 --config gateway.toml
     """
     place = {"zone": zone, "lat": lat, "lon": lon, "empty_mm": empty_mm, "full_mm": full_mm}
@@ -95,11 +100,12 @@ def read_key(path: Path) -> str:
 
 
 def import_(
-    file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="columns as `export` writes them")],
+    file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="Columns as `export` writes them.")],
     config: ConfigOption,
 ) -> None:
     """Take places and nodes from a CSV file; what it does not name stays as it is.
 
+    \b
     derb gateway registry import street.csv --config gateway.toml
     """
     with changed(config) as (text, _):
@@ -112,16 +118,16 @@ def close(
     config: ConfigOption,
     begins: Annotated[
         str | None,
-        typer.Option("--from", help="local time, 2026-12-01T08:00; with --weekly 06:00; now if not given"),
+        typer.Option("--from", help="Local time, 2026-12-01T08:00; with --weekly 06:00; now if not given."),
     ] = None,
-    until: Annotated[str | None, typer.Option(help="likewise; until it is opened if not given")] = None,
-    weekly: Annotated[str | None, typer.Option(help="days: tue,fri")] = None,
-    why: Annotated[str, typer.Option(help="for the city to read: works, market day")] = "",
+    until: Annotated[str | None, typer.Option(help="Likewise; until it is opened if not given.")] = None,
+    weekly: Annotated[str | None, typer.Option(help="Days: tue,fri.")] = None,
+    why: Annotated[str, typer.Option(help="For the city to read: works, market day.")] = "",
 ) -> None:
     """Report a bay, a container or all of a zone as closed for a time; it opens again by itself.
 
+    \b
     derb gateway registry close maarif-001 --until 2026-12-03T18:00 --why works --config gateway.toml
-
     derb gateway registry close maarif --weekly tue,fri --from 06:00 --until 14:00 --why market --config gateway.toml
     """
     with changed(config) as (text, read):
@@ -140,10 +146,11 @@ def close(
 def open_(
     place: PlaceArgument,
     config: ConfigOption,
-    weekly: Annotated[bool, typer.Option("--weekly", help="end its weekly closures too, for good")] = False,
+    weekly: Annotated[bool, typer.Option("--weekly", help="End its weekly closures too, for good.")] = False,
 ) -> None:
     """End what closes a place now.
 
+    \b
     derb gateway registry open maarif-001 --config gateway.toml
     """
     with changed(config) as (text, read):

@@ -20,21 +20,22 @@ _CARRIED = ("bay", "container", "mount", "board")
 
 
 def replace(
-    old: Annotated[str, typer.Argument(metavar="OLD", help="the node that goes")],
-    new: Annotated[str, typer.Argument(metavar="NEW", help="the node that comes")],
+    old: Annotated[str, typer.Argument(metavar="OLD", help="The node that goes.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="The node that comes.")],
     config: ConfigOption,
     key_file: Annotated[
         Path | None,
         typer.Option(
-            "--key-file", help="a file with the new node's key, - for stdin; none if it is registered"
+            "--key-file", help="A file with the new node's key, - for stdin; none if it is registered."
         ),
     ] = None,
     grace: Annotated[
-        str, typer.Option(help="how long the old node may still send what it holds: 14d")
+        str, typer.Option(help="How long the old node may still send what it holds: 14d.")
     ] = "14d",
 ) -> None:
     """Let a new node take over a place and its desired settings; the place keeps its history.
 
+    \b
     derb gateway registry replace 240ac4a1b2c3 7cdfa1000002 --key-file key.txt --config gateway.toml
     """
     with changed(config) as (text, read):

@@ -26,10 +26,11 @@ from derb_gateway.waiting_room import Waiting, waiting_json, waiting_nodes
 
 
 def waiting(
-    config: ConfigOption, as_json: Annotated[bool, typer.Option("--json", help="for scripts")] = False
+    config: ConfigOption, as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False
 ) -> None:
     """List nodes that are not in the registry and speak, the latest heard first.
 
+    \b
     derb gateway registry waiting --config gateway.toml
     """
     with exits():
@@ -57,6 +58,7 @@ def accept(
 ) -> None:
     """Register a node that waits; what it has sent meanwhile counts from when it came.
 
+    \b
     derb gateway registry accept 240ac4a1b2c4 --key-file key.txt --bay maarif-002 --config gateway.toml
     """
     with changed(config) as (text, _):

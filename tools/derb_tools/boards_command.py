@@ -15,7 +15,7 @@ from derb_tools.errors import AskedWrong
 def boards(
     board: Annotated[
         str | None,
-        typer.Argument(metavar="[BOARD]", help="A name from the list, or a board file of your own (.toml)."),
+        typer.Argument(metavar="BOARD", help="A name from the list, or a board file of your own (.toml)."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:

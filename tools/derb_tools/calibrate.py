@@ -44,7 +44,9 @@ class NotSteady(ToolError):
 def calibrate(
     full_mm: Annotated[
         int | None,
-        typer.Option(min=0, max=7900, help="Container: from the sensor to the brim; as it is, if not said."),
+        typer.Option(
+            min=0, max=7900, help="Container: from the sensor to the brim, in mm; as it is, if not said."
+        ),
     ] = None,
     is_empty: Annotated[
         bool, typer.Option("--empty", help="It is empty: do not ask. For scripts, and for gloves.")

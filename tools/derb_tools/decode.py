@@ -29,7 +29,12 @@ def decode(
     key: Annotated[str, typer.Option(metavar="HEX", help="The node's key, 64 hex digits.")],
     direction: Annotated[Direction, typer.Option(help="up: from the node; down: to it.")] = Direction.AUTO,
 ) -> None:
-    """Show one frame, uplink or downlink, as JSON."""
+    """Show one frame, uplink or downlink, as JSON.
+
+    \b
+    derb decode 21010000bfff9d61b8d305eadae3 --node 240ac4a1b2c3 \\
+        --key 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f
+    """
     node = parse_node(node)
     key_bytes = parse_hex(key, "--key")
     if len(key_bytes) != KEY_BYTES:

@@ -26,22 +26,28 @@ def load(
         typer.Option(min=1, help=f"How many nodes: all of --registry, or {_NODES_WRITTEN} to write."),
     ] = None,
     rate: Annotated[float, typer.Option(min=0.01, help="Readings a second, of all nodes together.")] = 50.0,
-    seconds: Annotated[float, typer.Option(min=0, help="For how long to make readings.")] = 10.0,
-    broker: Annotated[str, typer.Option(metavar="HOST:PORT")] = "127.0.0.1:1883",
+    seconds: Annotated[float, typer.Option(min=0, help="For how many seconds to make readings.")] = 10.0,
+    broker: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="The gateway's broker.")
+    ] = "127.0.0.1:1883",
     registry: Annotated[Path | None, typer.Option(help="Nodes and keys, as the gateway has them.")] = None,
     write_registry: Annotated[Path | None, typer.Option(help="Make nodes and keys, write them, end.")] = None,
     upstream: Annotated[
         Path | None, typer.Option(help="Folder of a file sink, to find what is doubled.")
     ] = None,
-    connections: Annotated[int, typer.Option(min=1)] = 2,
+    connections: Annotated[int, typer.Option(min=1, help="To the broker; nodes share them.")] = 2,
     resend_s: Annotated[
-        float, typer.Option(min=0.1, help="Send again what has no receipt after this.")
+        float, typer.Option(min=0.1, help="Seconds after which what has no receipt is sent again.")
     ] = 3.0,
-    grace_s: Annotated[float, typer.Option(min=0, help="Wait so long for the last receipts.")] = 20.0,
-    username: Annotated[str | None, typer.Option()] = None,
-    password: Annotated[str | None, typer.Option()] = None,
+    grace_s: Annotated[float, typer.Option(min=0, help="Seconds to wait for the last receipts.")] = 20.0,
+    username: Annotated[str | None, typer.Option(help="At the broker.")] = None,
+    password: Annotated[str | None, typer.Option(help="At the broker.")] = None,
 ) -> None:
     """Load a gateway with a fleet's frames; print what was sent, receipted and lost as JSON.
+
+    \b
+    derb load --nodes 50 --write-registry load.toml
+    derb load --registry load.toml --rate 100 --seconds 10
 
     Ctrl-C, or SIGTERM, ends it early: no new readings, the last receipts, the figures. A second one ends it at once.
     """

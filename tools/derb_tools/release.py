@@ -24,21 +24,29 @@ def release() -> None:
 
 @app.command()
 def key(
-    path: Annotated[Path, typer.Argument(metavar="FILE", help="where the secret key goes; must not exist")],
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="Where the secret key goes; must not exist.")],
 ) -> None:
-    """Make a signing key; prints the public key that nodes are provisioned with. Keep one copy, offline."""
+    """Make a signing key; prints the public key that nodes are provisioned with. Keep one copy, offline.
+
+    \b
+    derb release key release.key
+    """
     made = ReleaseKey.create(path)
     print(made.public.hex())
 
 
 @app.command()
 def build(
-    out: Annotated[Path, typer.Argument(metavar="FILE", help="the release to write")],
-    key: Annotated[Path, typer.Option(help="the secret key, as `derb release key` made it")],
-    board: Annotated[str | None, typer.Option(help="only for this board, as `derb boards` names it")] = None,
-    any_board: Annotated[bool, typer.Option("--any-board", help="for every board")] = False,
+    out: Annotated[Path, typer.Argument(metavar="FILE", help="The release to write.")],
+    key: Annotated[Path, typer.Option(help="The secret key, as `derb release key` made it.")],
+    board: Annotated[str | None, typer.Option(help="Only for this board, as `derb boards` names it.")] = None,
+    any_board: Annotated[bool, typer.Option("--any-board", help="For every board.")] = False,
 ) -> None:
-    """Compile the firmware, sign it, write one file."""
+    """Compile the firmware, sign it, write one file.
+
+    \b
+    derb release build derb-0.2.0.derb --key release.key --any-board
+    """
     if (board is None) != any_board:
         raise typer.BadParameter("give --board NAME or --any-board")
     if board is not None and board not in (known := board_names()):
@@ -50,8 +58,12 @@ def build(
 
 
 @app.command()
-def show(path: Annotated[Path, typer.Argument(metavar="FILE")]) -> None:
-    """Say what is in a release, and whether it is whole."""
+def show(path: Annotated[Path, typer.Argument(metavar="FILE", help="A release.")]) -> None:
+    """Say what is in a release, and whether it is whole.
+
+    \b
+    derb release show derb-0.2.0.derb
+    """
     try:
         print(described(read_release(path)))
     except ConfigError as error:

@@ -39,6 +39,9 @@ InterpreterOption = Annotated[Interpreter, typer.Option(hidden=True)]
 def parking(trace: Trace, interpreter: InterpreterOption = Interpreter.UNIX) -> None:
     """Say when the bay of a magnetometer recording was free and when occupied, one JSON object a line.
 
+    \b
+    derb replay parking trace.csv
+
     Columns t_ms,x_nt,y_nt,z_nt,temp_c100; optional rssi_dbm, restart (cold or warm).
     """
     tally = Tally()
@@ -48,14 +51,17 @@ def parking(trace: Trace, interpreter: InterpreterOption = Interpreter.UNIX) -> 
 @app.command()
 def level(
     trace: Trace,
-    empty_mm: Annotated[int, typer.Option(help="Distance to the bottom of the empty container.")],
-    full_mm: Annotated[int, typer.Option(help="Distance to the refuse when the container is full.")],
+    empty_mm: Annotated[int, typer.Option(help="From the sensor to the floor of the container, in mm.")],
+    full_mm: Annotated[int, typer.Option(help="From the sensor to the refuse of a full container, in mm.")],
     table: Annotated[
         str, typer.Option(metavar="MM:PCT,...", help="The container's own table from distance to fill.")
     ] = "",
     interpreter: InterpreterOption = Interpreter.UNIX,
 ) -> None:
     """Say how full the container of an echo recording was, one JSON object a reading.
+
+    \b
+    derb replay level echoes.csv --empty-mm 1500 --full-mm 250
 
     Columns t_ms,echo_us,temp_c100; echo_us: the pings of one reading, separated by ";". A reading that shows
     that the container was emptied, wholly or in part, also says "collected":true.

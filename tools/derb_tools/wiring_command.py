@@ -19,9 +19,9 @@ _BEGIN, _END = "<!-- made by `derb wiring --docs` -->", "<!-- end -->"
 
 def wiring(
     board: Annotated[
-        str | None, typer.Argument(metavar="[BOARD]", help="A name from `derb boards`, or a board file.")
+        str | None, typer.Argument(metavar="BOARD", help="A name from `derb boards`, or a board file.")
     ] = None,
-    kind: Annotated[str | None, typer.Argument(metavar="[KIND]", help="parking, level or relay.")] = None,
+    kind: Annotated[str | None, typer.Argument(metavar="KIND", help="parking, level or relay.")] = None,
     svg: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw it into this file.")] = None,
     docs: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Make wiring.md and its pictures anew.")

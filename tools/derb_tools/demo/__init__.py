@@ -29,6 +29,10 @@ def demo(
 ) -> None:
     """Run a simulated street: 6 bays and 6 containers, each node real firmware in its own MicroPython.
 
+    \b
+    derb demo                    until Ctrl-C
+    derb demo --seconds 30       then a summary
+
     The summary at the end says what came of every reading; the exit code is 1 if one was lost or doubled.
     """
     console = Console(stderr=as_json)

@@ -25,7 +25,7 @@ from derb_tools.flash.trial import Checks, try_it
 BoardArgument = Annotated[
     str | None,
     typer.Argument(
-        metavar="[BOARD]",
+        metavar="BOARD",
         help="A name from `derb boards`, or a board file; without it the chip and the USB say it, where they can.",
     ),
 ]

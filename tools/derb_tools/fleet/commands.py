@@ -25,17 +25,17 @@ GatewayOption = Annotated[
 ]
 ConfigOption = Annotated[
     str | None,
-    typer.Option("--config", help="the gateway's TOML file there, /etc/derb/gateway.toml if not given"),
+    typer.Option("--config", help="The gateway's TOML file there, /etc/derb/gateway.toml if not given."),
 ]
 ProgramOption = Annotated[
     str | None,
-    typer.Option("--remote-derb", help="how derb is called there: sudo -u derb /opt/derb/bin/derb"),
+    typer.Option("--remote-derb", help="How derb is called there: sudo -u derb /opt/derb/bin/derb."),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="for scripts")]
+JsonOption = Annotated[bool, typer.Option("--json", help="For scripts.")]
 SilentOption = Annotated[
-    str, typer.Option("--silent", help="how long a node may say nothing: 90s, 10m, 26h, 7d")
+    str, typer.Option("--silent", help="How long a node may say nothing: 90s, 10m, 26h, 7d.")
 ]
-BatteryOption = Annotated[int, typer.Option("--battery-mv", help="below this a battery is low")]
+BatteryOption = Annotated[int, typer.Option("--battery-mv", help="Below this, in mV, a battery is low.")]
 _UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
@@ -46,7 +46,7 @@ def list_nodes(
     program: ProgramOption = None,
     silent: SilentOption = "26h",
     battery_mv: BatteryOption = 3_400,
-    every: Annotated[bool, typer.Option("--all", help="also nodes that are well")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Also nodes that are well.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """List nodes in trouble: silent, low battery, settings refused; exit 1 if there are any.
@@ -91,15 +91,15 @@ def show_versions(
 
 @app.command("replace")
 def replace(
-    old: Annotated[str, typer.Argument(metavar="OLD", help="the node that goes")],
-    new: Annotated[str, typer.Argument(metavar="NEW", help="the node that comes")],
+    old: Annotated[str, typer.Argument(metavar="OLD", help="The node that goes.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="The node that comes.")],
     key_file: Annotated[
-        Path, typer.Option("--key-file", help="the new node's key, as provisioning wrote it; - for stdin")
+        Path, typer.Option("--key-file", help="The new node's key, as provisioning wrote it; - for stdin.")
     ],
     gateway: GatewayOption = None,
     config: ConfigOption = None,
     program: ProgramOption = None,
-    grace: Annotated[str, typer.Option(help="how long the old node may still send what it holds")] = "14d",
+    grace: Annotated[str, typer.Option(help="How long the old node may still send what it holds.")] = "14d",
 ) -> None:
     """Let a new node take over an old one's place and settings; what the old one still holds counts.
 
@@ -113,18 +113,20 @@ def replace(
 @update_app.command("start")
 def start(
     release: Annotated[
-        Path, typer.Argument(metavar="FILE", help="a release, as `derb release build` makes it")
+        Path, typer.Argument(metavar="FILE", help="A release, as `derb release build` makes it.")
     ],
     gateway: GatewayOption = None,
     config: ConfigOption = None,
     program: ProgramOption = None,
-    waves: Annotated[str, typer.Option(help="how many nodes have been ordered after each")] = "1,5%,25%,all",
+    waves: Annotated[
+        str, typer.Option(help="How many nodes have been ordered after each wave.")
+    ] = "1,5%,25%,all",
     stop_at: Annotated[
-        int, typer.Option("--stop-at", help="percent of a wave that failed or fell silent")
+        int, typer.Option("--stop-at", help="Percent of a wave that failed or fell silent.")
     ] = 10,
-    battery_mv: Annotated[int, typer.Option("--battery-mv", help="a node with less waits")] = 3_400,
-    within: Annotated[str, typer.Option(help="how long a node may take: 2h, 7d")] = "7d",
-    zone: Annotated[str | None, typer.Option(help="nodes of this zone only")] = None,
+    battery_mv: Annotated[int, typer.Option("--battery-mv", help="A node with less, in mV, waits.")] = 3_400,
+    within: Annotated[str, typer.Option(help="How long a node may take: 2h, 7d.")] = "7d",
+    zone: Annotated[str | None, typer.Option(help="Nodes of this zone only.")] = None,
 ) -> None:
     """Carry a release to the gateway and begin to update its nodes in waves.
 

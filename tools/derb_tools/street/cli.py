@@ -38,7 +38,12 @@ def parking(
     ] = None,
     list_them: List = False,
 ) -> None:
-    """Make a magnetometer recording of a bay with its truth, for `derb replay parking` and `derb score`."""
+    """Make a magnetometer recording of a bay with its truth, for `derb replay parking` and `derb score`.
+
+    \b
+    derb simulate parking --list
+    derb simulate parking --scenario street_hell --days 1 --seed 7 --out trace.csv
+    """
     if list_them:
         return _print_list({name: street.about for name, street in SCENARIOS.items()})
     target = _checked(scenario, SCENARIOS, out)
@@ -58,7 +63,11 @@ def level(
     out: Out = None,
     list_them: List = False,
 ) -> None:
-    """Make an echo recording of a container with its truth, for `derb replay level` and `derb score`."""
+    """Make an echo recording of a container with its truth, for `derb replay level` and `derb score`.
+
+    \b
+    derb simulate level --days 30 --out echoes.csv
+    """
     if list_them:
         return _print_list({name: container.about for name, container in LEVEL_SCENARIOS.items()})
     target = _checked(scenario, LEVEL_SCENARIOS, out)
@@ -79,7 +88,12 @@ def score(
         bool, typer.Option(help="Also the fixed threshold and the adaptive baseline (parking).")
     ] = False,
 ) -> None:
-    """Measure detection against the truth: one JSON object a detector."""
+    """Measure detection against the truth: one JSON object a detector.
+
+    \b
+    derb score trace.csv
+    derb replay parking trace.csv | derb score trace.csv --replayed -
+    """
     answers = None if replayed is None else list(_answers(replayed))
     beside = truth_path(trace) if truth is None else truth
     try:
