@@ -58,7 +58,7 @@ def back_up(store: Path, registry: Path, site: str, to: Path, told: Told = lambd
         part.rename(to)
         sync(to.parent)
     except (OSError, sqlite3.Error) as error:
-        msg = f"{to}: the backup cannot be written: {error}"
+        msg = f"{to}: the backup cannot be written: {getattr(error, 'strerror', None) or error}"
         raise BackupError(msg) from error
     finally:
         part.unlink(missing_ok=True)

@@ -68,7 +68,11 @@ class BrokerProcess:
         if self.engine == "amqtt":
             log.warning("no mosquitto: amqtt stands in; it loses what it acknowledged when it restarts")
         await self._port_free()
-        command = broker_command(self.settings, self.engine, self._keys)
+        try:
+            command = broker_command(self.settings, self.engine, self._keys)
+        except OSError as error:
+            msg = f"{self.settings.directory} cannot be written ({error.strerror}): make room, or give it to the gateway's user"
+            raise BrokerError(msg) from error
         self._child = await asyncio.create_subprocess_exec(
             *command, stdin=asyncio.subprocess.DEVNULL, stdout=sys.stderr, preexec_fn=_die_with_parent
         )

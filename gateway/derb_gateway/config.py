@@ -115,6 +115,14 @@ class Config(Settings):
                 raise ValueError(msg)
         return self
 
+    @model_validator(mode="after")
+    def _folders_differ(self) -> "Config":
+        folders = [sink.directory for sink in self.sink if sink.type == "file"]
+        if twice := sorted({folder for folder in folders if folders.count(folder) > 1}):
+            msg = f"two sinks write into {twice[0]}: each would spoil the other's files"
+            raise ValueError(msg)
+        return self
+
 
 def load_config(path: Path) -> Config:
     """Return the configuration in a TOML file; ConfigError with every mistake in it."""

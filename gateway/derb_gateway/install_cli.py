@@ -161,7 +161,7 @@ def _without_systemctl(commands: list[list[str]]) -> list[list[str]]:
 
 
 def _data_left(root: Path) -> list[str]:
-    return [f"{STATE} holds readings: --purge would take them"] if under(root, STATE).exists() else []
+    return [f"{STATE} holds readings: sudo rm -r {STATE} takes them"] if under(root, STATE).exists() else []
 
 
 def _user_exists() -> bool:

@@ -73,7 +73,7 @@ def _places(read: RegistryFile) -> Iterator[Mistake]:
 
 
 def _missing(what: str, name: str, known: Iterable[str]) -> str:
-    guess = nearest(name, sorted(known)).split(" known keys")[0]
+    guess = nearest(name, sorted(known)).split(" there are")[0]
     return f"there is no [[{what}]] with id {name!r}{guess.rstrip(';')}: write one, or mend the name"
 
 

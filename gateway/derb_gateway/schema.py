@@ -146,13 +146,18 @@ def connect(path: Path, above_id: int = 0) -> sqlite3.Connection:
     except sqlite3.DatabaseError as error:
         connection.close()
         if not is_damage(error):
-            msg = f"{path}: cannot be opened: {error}"
+            msg = f"{path}: cannot be opened: {error}{_whose(error)}"
             raise StoreLocked(msg) from None
         raise Damaged(str(error)) from None
     except (Damaged, StoreLocked):
         connection.close()
         raise
     return connection
+
+
+def _whose(error: sqlite3.Error) -> str:
+    may_not_write = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_READONLY
+    return ": is it another user's, or its disk mounted read-only?" if may_not_write else ""
 
 
 def _behind_log(path: Path) -> list[bytes]:

@@ -100,7 +100,7 @@ def nearest(word: str, known: Sequence[str]) -> str:
     """Return `; did you mean "x"?`, or what there is to choose from."""
     if close := difflib.get_close_matches(word, known, 1, _NEAR):
         return f'; did you mean "{close[0]}"?'
-    return f"; known keys: {', '.join(known)}"
+    return f"; there are: {', '.join(known)}"
 
 
 def dotted(location: Sequence[int | str]) -> str:

@@ -92,6 +92,15 @@ async def test_what_listens_elsewhere_on_the_port_is_found_too(tmp_path: Path) -
     assert "is taken" in fault
 
 
+async def test_a_folder_that_cannot_be_written_is_told_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    broker = BrokerProcess(BrokerSettings(directory=tmp_path / "file", port=free_port(), engine="mosquitto"))
+    with pytest.raises(
+        BrokerError, match=r"file cannot be written \(File exists\): make room, or give it to"
+    ):
+        await broker.start()
+
+
 async def test_a_broker_that_ends_at_once_is_told(tmp_path: Path) -> None:
     settings = BrokerSettings(directory=tmp_path, port=free_port(), password_list=tmp_path / "none")
     broker = BrokerProcess(settings)

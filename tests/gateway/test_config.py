@@ -81,19 +81,23 @@ def test_a_key_deep_inside_names_its_place_and_its_neighbour(tmp_path: Path) -> 
 
 
 def test_a_key_like_no_other_lists_what_there_is(tmp_path: Path) -> None:
-    assert problems(tmp_path, GOOD + "[log]\nzzz = 1\n") == [
-        "log.zzz: unknown key; known keys: format, level"
-    ]
+    assert problems(tmp_path, GOOD + "[log]\nzzz = 1\n") == ["log.zzz: unknown key; there are: format, level"]
 
 
 def test_a_far_likeness_is_no_suggestion(tmp_path: Path) -> None:
     (told,) = problems(tmp_path, GOOD.replace("port = 1884", 'path = "x"'))  # "port" is half of it
-    assert told.startswith("broker.path: unknown key; known keys: autosave_interval_s, ")
+    assert told.startswith("broker.path: unknown key; there are: autosave_interval_s, ")
 
 
 def test_two_sinks_of_one_name(tmp_path: Path) -> None:
     (told,) = problems(tmp_path, GOOD.replace('"city"', '"archive"'))
     assert "two sinks have the name 'archive'" in told
+
+
+def test_two_sinks_into_one_folder(tmp_path: Path) -> None:
+    again = '[[sink]]\ntype = "file"\nname = "again"\ndirectory = "./out/"\n'
+    (told,) = problems(tmp_path, GOOD + again)
+    assert told == "the file: two sinks write into out: each would spoil the other's files"
 
 
 def test_a_password_is_never_shown(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ WRONG = [
         "an unknown key",
         ("lat = 33.58", "latitude = 33.58"),
         ":8: bay[0].latitude: unknown key",
-        "known keys: id",
+        "there are: id",
     ),
     (
         "a misspelt key",

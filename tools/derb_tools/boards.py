@@ -1,7 +1,7 @@
 """Board descriptions, one TOML a board: read strictly, every mistake told at once with its file, key and remedy."""
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -151,13 +151,8 @@ def load_board(name: str, folder: Path | None = None) -> Board:
     """The board whose file is called `name`. Raises BoardFileError, or AskedWrong with the nearest name there is."""
     path = (folder or boards_dir()) / f"{name}.toml"
     if not path.is_file():
-        raise AskedWrong(f"there is no board {name!r}{instead(name, board_names(folder))}")
+        raise AskedWrong(f"there is no board {name!r}{nearest(name, board_names(folder))}")
     return read_board(path)
-
-
-def instead(word: str, known: Sequence[str]) -> str:
-    """`; did you mean "x"?`, or what there is."""
-    return nearest(word, known).replace("; known keys:", "; there are:")
 
 
 def load_boards(folder: Path | None = None) -> dict[str, Board]:

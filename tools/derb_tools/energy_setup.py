@@ -3,7 +3,9 @@
 import re
 from dataclasses import dataclass
 
-from derb_tools.boards import Board, instead
+from derb_gateway.toml_model import nearest
+
+from derb_tools.boards import Board
 from derb_tools.energy_figures import CHEMISTRIES, SENSORS, Sensor
 from derb_tools.energy_model import Setup
 from derb_tools.errors import AskedWrong
@@ -110,7 +112,7 @@ def _sensor(asked: Asked) -> Sensor:
 
 def _known(name: str, known: list[str], what: str) -> str:
     if name not in known:
-        raise AskedWrong(f"there is no {what} {name!r}{instead(name, known)}")
+        raise AskedWrong(f"there is no {what} {name!r}{nearest(name, known)}")
     return name
 
 

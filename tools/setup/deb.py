@@ -134,7 +134,7 @@ Maintainer: The Derb authors <derb@localhost>
 Section: net
 Priority: optional
 Installed-Size: {size_kb}
-Depends: python3 (>= {major}.{minor}), python3 (<< {major}.{minor + 1}), mosquitto (>= 2.0), systemd, tzdata
+Depends: python3 (>= {major}.{minor}), python3 (<< {major}.{minor + 1}), mosquitto (>= 2.0), procps, systemd, tzdata
 Description: City sensing: the gateway near the street
  Takes signed readings from parking and waste sensors over MQTT and ESP-NOW relays, keeps each once
  whatever loses power, and hands them on in the city's own format. All Python packages are inside.
