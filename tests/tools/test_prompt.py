@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import subprocess
 import sys
 import time
@@ -119,3 +120,11 @@ def test_mpremote_itself_finds_a_board_like_any_other(desk: Desk, command: list[
         check=False,
     )
     assert done.stdout.strip().endswith("42"), done
+
+
+def test_a_port_that_is_not_there_is_said_before_anything_else() -> None:
+    told: list[str] = []
+    seconds = itertools.count()
+    with pytest.raises(NodeSilent, match="Nothing was heard"):
+        Knocker("/dev/no-such-port", told.append, lambda: next(seconds)).enter(3)
+    assert told[0].startswith("/dev/no-such-port: the port is not there")

@@ -23,7 +23,7 @@ _RESET_HEARD_S = 6.0
 _TAIL_BYTES = 4000
 
 PRESS = "press reset (EN) on the node now: it lets us in for 3 seconds after a reset"
-_PLUG_IN = "the port is gone: the node sleeps, or is unplugged; press reset (EN), and look at the cable"
+_PLUG_IN = "the port is not there: the node sleeps, or is unplugged; press reset (EN), and look at the cable"
 _HINTS = (
     (b"waiting for download", "the board is in its loader: let go of BOOT and press reset"),
     (b"invalid header: 0xffffffff", "nothing is flashed on it: `derb flash` first"),
@@ -51,6 +51,8 @@ class Knocker:
     def enter(self, wait_s: float, *, may_reset: bool = True) -> TimedPort:
         """The open port of a node that shows its prompt. NodeSilent after `wait_s`, PortError."""
         until_s = self._now_s() + wait_s
+        if not is_there(self._device):
+            self._tell(f"{self._device}: {_PLUG_IN}")
         try:
             if self._is_in(_KNOCK, _QUICK_S) or self._is_in(_STOP, _QUICK_S):
                 return self._ours()

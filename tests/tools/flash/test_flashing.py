@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from derb_tools.errors import AskedWrong, NoBoard
+from derb_tools.errors import AskedWrong, NoBoard, PortError
 from derb_tools.flash import at_loader, flashing
 from derb_tools.flash.at_loader import patiently
 from derb_tools.flash.flashing import Wish, check_tls, flash
@@ -72,8 +72,13 @@ def test_a_board_that_does_not_answer_is_said_with_what_to_do(monkeypatch: pytes
         raise LineLost("no serial data received")
         yield ""
 
-    monkeypatch.setattr(at_loader, "connected", silent)
     wish = Wish(None, None, NodeFile(), None)
+    with pytest.raises(
+        PortError, match=r"/dev/x: is not there; plug the board in, or name another with --port"
+    ):
+        flash("/dev/x", wish, default_store(), Steps(quiet=True), lambda _: None)
+    monkeypatch.setattr(at_loader, "is_there", lambda _: True)
+    monkeypatch.setattr(at_loader, "connected", silent)
     with pytest.raises(NoBoard, match=r"no board answers at /dev/x \(no serial data received\): hold BOOT"):
         flash("/dev/x", wish, default_store(), Steps(quiet=True), lambda _: None)
 

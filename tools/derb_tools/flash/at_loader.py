@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
-from derb_tools.errors import NoBoard, NotWhole
+from derb_tools.errors import NoBoard, NotWhole, PortError
 from derb_tools.flash.esp_loader import BAUD, BAUDS, EspChip, Found, ResetMode, connected
 from derb_tools.flash.writing import LineLost
 from derb_tools.usb_port import is_there
@@ -27,6 +27,8 @@ def mode_of(port: str | None) -> ResetMode:
 
 def who(port: str, mode: ResetMode) -> Found:
     """The board. NoBoard that says what to do, PortError."""
+    if not is_there(port):
+        raise PortError(f"{port}: is not there; plug the board in, or name another with --port")
     try:
         with connected(port, mode) as chip:
             return chip.found()
