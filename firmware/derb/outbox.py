@@ -163,9 +163,21 @@ class Outbox:
         """Yield (boot, kind, readings, age_s, age_is_bound): runs that fit one frame's rules, oldest first; see derb.batches."""
         from derb.batches import batches
 
-        index = self._count_flash() and list(self._open_segments().index()) or []
+        index = self._segments_to_send()
         ring = [self._timed(entry) for entry in self._ring]
         return batches(ring, index, self._open_segments, self._clock, self.power_boot)
+
+    def _segments_to_send(self):
+        if not self._count_flash():
+            return []
+        try:
+            index = list(self._open_segments().index())
+        except OSError:
+            self.flash_errors += 1  # what is in RTC memory can go all the same
+            return []
+        # What rotted since it was counted does not come back, and must not be waited for.
+        self.on_flash = sum(segment.count for segment in index)
+        return index
 
     def take_receipts(self, ranges):
         """Drop every reading that the (boot, first, last) `ranges` name.

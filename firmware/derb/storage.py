@@ -6,7 +6,6 @@ class Storage:
 
     def __init__(self, mounted=True):
         self.mounted = mounted
-        self.formatted = False
 
     def ready(self, to_write=False):
         """Mount it if that is not done; raise OSError if it cannot be. One that is beyond mending is made anew to write on."""
@@ -25,7 +24,6 @@ class Storage:
                 vfs.mount(vfs.VfsLfs2(bdev), "/")
             except OSError:
                 vfs.VfsLfs2.mkfs(bdev)
-                self.formatted = True
                 vfs.mount(vfs.VfsLfs2(bdev), "/")
         self.mounted = True
 

@@ -20,6 +20,7 @@ from derb_tools.release_key import ReleaseKey
 
 from tests.e2e.conftest import VERSION
 from tests.e2e.rig import Rig, planned
+from tests.e2e.test_frozen_node import freeze
 from tests.gateway.kit import eventually
 
 DAY_MS = 86_400_000
@@ -117,6 +118,26 @@ async def test_an_update_of_a_campaign_is_fetched_tried_and_kept(
     await street.arrived_upstream(len(list(street.ledger.kept())))
     for balance in street.balances():
         assert balance.sound, balance
+
+
+async def test_a_node_with_its_firmware_frozen_is_updated_too_and_runs_the_new_version_from_flash(
+    street: Street, key: ReleaseKey, releases: dict[str, Path]
+) -> None:
+    board = street.boards[street.nodes[0].id]
+    freeze(board)
+    write_nvs(board.dir / "nvs", "derb", {"upd_key": key.public})
+    await street.one()
+    street.order(releases["good"])
+    results = await street.until("done", "failed")
+    assert street.state() == "done", results[-1]
+    await street.until_fields(firmware_version=VERSION, slot=1, update_state=3)
+    board.power_cut()
+    await street.until_fields(firmware_version=VERSION, slot=1)
+    # Its files gone, what is frozen runs.
+    board.flash.write_bytes(b"\0" * 8192 + board.flash.read_bytes()[8192:])
+    board.power_cut()
+    await street.until_fields(firmware_version=100)
+    assert [crash for crash in street.crashes if "-> reset" not in crash] == []
 
 
 async def test_a_weak_battery_begins_no_update_and_goes_on_with_none(

@@ -239,6 +239,41 @@ def test_a_changed_bit_on_flash_costs_at_most_the_reading_it_hits():
         assert board.segments.damaged > 0
 
 
+def test_files_that_went_are_not_waited_for():
+    board = Board()
+    outbox = board.wake()
+    for i in range(3):
+        outbox.put(LEVEL, bytes((i, 0)))
+    outbox.settle()
+    outbox.put(LEVEL, b"xy")
+    record = outbox.dumps()
+    for name in os.listdir(board.folder):
+        os.remove(board.folder + "/" + name)
+    outbox = board.wake(record)
+    assert len(outbox) == 4
+    assert [run for _, _, run, _, _ in outbox.batches()] == [[(3, 1000, b"xy")]]
+    outbox.take_receipts([(1, 3, 3)])
+    assert len(outbox) == 0
+
+
+def test_a_file_system_that_cannot_be_read_does_not_keep_back_what_is_in_rtc_memory():
+    board = Board()
+    outbox = board.wake()
+    outbox.put(LEVEL, b"ab")
+    outbox.settle()
+    outbox.put(LEVEL, b"xy")
+    record = outbox.dumps()
+
+    def gone(to_write):
+        raise OSError(5)
+
+    board.wake(record)
+    outbox = Outbox(lambda: Segments(board.folder, gone), board.clock, board.take_boot)
+    assert outbox.restore(record)
+    assert [run for _, _, run, _, _ in outbox.batches()] == [[(1, 1000, b"xy")]]
+    assert (len(outbox), outbox.flash_errors) == (2, 1), "what is on flash is looked for again"
+
+
 def test_garbage_in_rtc_memory_is_a_new_boot_never_a_crash():
     board = Board()
     outbox = board.wake()

@@ -17,7 +17,7 @@ from typing import Any
 
 from .asleep import let_chips_sleep, pin_reaches
 from .errors import BoardError, BoardStuck
-from .image import make_image
+from .image import BLOCK_BYTES, BLOCKS, make_image
 from .launcher import Launcher, launcher
 from .nvs import Value, read_nvs, write_nvs
 from .outcome import outcome
@@ -40,7 +40,7 @@ class SimBoard:
     `speed`: how much faster than real it sleeps, 0: in no time. While a connection is open it waits in
     real time for what may come, `network_speed` times as fast. `air_port` is that of an `air.Air`; `console` a
     terminal in raw mode that the firmware's sys.stdin and sys.stdout are on. `starter` starts its processes, if not
-    the usual launcher.
+    the usual launcher. `frozen`: folders whose modules a custom image has in it; its flash is then bare.
     """
 
     dir: Path
@@ -58,6 +58,7 @@ class SimBoard:
     air_port: int | None = None
     console: Path | None = None
     starter: Launcher | None = None
+    frozen: Sequence[Path] = ()
 
     def __post_init__(self) -> None:
         if len(self.node_id) != 6:
@@ -73,7 +74,10 @@ class SimBoard:
 
     def factory(self, extra_dirs: Iterable[Path] = ()) -> None:
         """Make it new: firmware on flash, `extra_dirs` in /lib, settings and key in NVS, power off."""
-        make_image(self.flash, self.firmware, extra_dirs, heap_kb=self.silicon.heap_kb)
+        if self.frozen:
+            self.flash.write_bytes(b"\xff" * (BLOCKS * BLOCK_BYTES))
+        else:
+            make_image(self.flash, self.firmware, extra_dirs, heap_kb=self.silicon.heap_kb)
         self._file("nvs").write_bytes(b"")
         values: dict[str, Value] = {
             "cfg": json.dumps(self.config, separators=(",", ":")).encode(),
@@ -224,6 +228,7 @@ class SimBoard:
             "air_port": self.air_port,
             "console": None if self.console is None else str(self.console),
             "raw": self.raw_prompt,
+            "frozen": [str(folder.resolve()) for folder in self.frozen],
         }
 
     def _run(self, order: dict[str, object], on_line: OnLine | None) -> Heard:
