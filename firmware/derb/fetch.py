@@ -26,6 +26,7 @@ def run(node, link, sender, deadline):
         return
     finally:
         node.kept.vitals.downlinks_refused += fetcher.refused
+        node.kept.vitals.update_kb_left = (update.left + 1023) // 1024
     node.update_wanted = False
     node.log("update", "refused" if reason else "tried", reason)
     if reason:

@@ -35,7 +35,7 @@ def _updates(node):
     # A radio for minutes and a flash half written are nothing for a weak battery: it goes on where it stopped.
     node.update_wanted = update.wanted and not node.weak
     node.update_on_trial = update.on_trial
-    left_kb = (update.left + 1023) // 1024
+    left_kb = node.kept.vitals.update_kb_left if update.wanted else 0
     return [(26, slots.load(node.nvs)[0]), (27, update.version), (28, update.state), (_KB_LEFT, left_kb)]
 
 

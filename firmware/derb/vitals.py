@@ -7,7 +7,7 @@ from micropython import const
 
 SIZE = const(28)
 
-_FORMAT = "<HHHHHHHHBBBxII"
+_FORMAT = "<HHHHHHHHBBBBII"
 _NAMES = (
     "load_mv",  # lowest battery voltage while the radio was on
     "sense_ms",
@@ -20,10 +20,11 @@ _NAMES = (
     "resets_watchdog",
     "resets_hard",
     "resets_soft",
+    "update_kb_left",  # as the last wake that fetched left it
     "heap_low",
     "told",  # checksum of what the last health reading said and the next must say again when it changes
 )
-_LIMITS = (0xFFFF,) * 8 + (0xFF,) * 3 + (0xFFFFFFFF,) * 2
+_LIMITS = (0xFFFF,) * 8 + (0xFF,) * 4 + (0xFFFFFFFF,) * 2
 _OF_RESET = {3: "resets_watchdog", 2: "resets_hard", 5: "resets_soft"}  # by machine.reset_cause()
 
 

@@ -14,6 +14,7 @@ from derb_gateway.receipts import receipts
 from derb_gateway.registry import Registry
 from derb_gateway.releases import Releases, chunk_frames
 from derb_gateway.store import Store
+from derb_tools.board import Faults
 from derb_tools.board.air import Air, AirRadio
 from derb_tools.board.nvs import write_nvs
 from derb_tools.demo.plan import PlannedNode, Ports, make_board
@@ -94,7 +95,9 @@ def relay(folder: Path, air: Air, node: PlannedNode, lost: int) -> Iterator[Rela
 def test_a_node_behind_a_relay_is_configured_commanded_and_updated(
     tmp_path: Path, key: ReleaseKey, releases: dict[str, Path]
 ) -> None:
-    node = planned(tmp_path, 1, "level", wake_s=300, report_every=1, link="espnow", led_pin=2)
+    node = planned(
+        tmp_path, 1, "level", wake_s=300, report_every=1, link="espnow", led_pin=2, health_every_s=60
+    )
     with Air() as air, relay(tmp_path, air, node, lost=23) as played:
         board = replace(
             make_board(tmp_path / "boards", node, Ports(free_port(), free_port()), speed=0), air_port=air.port
@@ -106,14 +109,19 @@ def test_a_node_behind_a_relay_is_configured_commanded_and_updated(
         played.book.add_command(node.id, "identify", 3, now_ms + 600_000, now_ms)
         taken = played.releases.add(releases["good"])
         played.book.add_command(node.id, "update", taken.version, now_ms + 600_000, now_ms)
-        for _ in range(40):
-            result = board.wake()
+        left_kb = set()
+        for number in range(40):
+            # In one wake the radio gives up with the update half there.
+            result = board.wake(faults=Faults(espnow_no_mem_after=60 if number == 0 else None))
             assert result.end in ("deepsleep", "reset"), result
             assert not result.violations
             states = [command.state(now_ms) for command in played.book.commands(node.id)]
+            if told := played.book.reported(node.id):
+                left_kb.add(told.health.get("update_kb_left", 0))
             if states == ["done", "done"]:
                 break
         assert states == ["done", "done"]
+        assert 0 < max(left_kb) < 255, "how far it is was told"
         for _ in range(3):
             board.wake()
         reported = played.book.reported(node.id)

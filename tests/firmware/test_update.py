@@ -234,6 +234,7 @@ def test_every_wake_may_bring_one_chunk_only():
     ordered(nvs, GOOD)
     gateway = Gateway(GOOD)
     wakes = 0
+    to_fetch = []
     while not slots.load(nvs)[0]:
         left = [1]
 
@@ -243,12 +244,16 @@ def test_every_wake_may_bring_one_chunk_only():
             left.pop()
             return [next(gateway(file, offset, size))]
 
+        one = Update(nvs, "")
         try:
-            Update(nvs, "").fetch(source, 0)
+            one.fetch(source, 0)
         except LinkError:
             pass
         wakes += 1
+        to_fetch.append(one.left)
     assert whole(made, GOOD) and wakes > 5
+    known = [left for left in to_fetch if left]
+    assert known == sorted(known, reverse=True) and known[0] > known[-1] > 0 == to_fetch[-1]
     made.off()
 
 

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from derb_tools.bytecode import compiled
 from derb_tools.firmware_files import firmware_dir
 from derb_tools.release_build import application
 from derb_tools.thirdparty import umqtt_dir
@@ -47,6 +48,7 @@ _FOLDERS = {
     "/fakes": ROOT / "tests" / "firmware",
     "/life": ROOT / "tests" / "life",
 }
+_STAND_INS = ("board.py", "fakes_nvs.py", "fake_chip.py", "simple.py", "__init__.py")
 _PATH = ["/mpy", *_FOLDERS, "/umqtt"]
 _HEAP_STEP = 256
 _NAME_BYTES = 7  # address, hash and length on a 32-bit board
@@ -142,16 +144,58 @@ def record_after(mpy: Path, config: Mapping[str, object]) -> str:
     return told[0].split()[1]
 
 
-def smallest_heap(program: Sequence[str], mpy: Path, config: Mapping[str, object], record: str) -> int:
+@contextmanager
+def compiled_stand_ins() -> Iterator[Mapping[str, Path]]:
+    """The folders of the stand-ins compiled, for a node that needs less heap than compiling them does."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = {}
+        for number, (target, source) in enumerate({**_FOLDERS, "/umqtt": umqtt_dir()}.items()):
+            made[target] = Path(folder) / str(number)
+            for name, content in compiled(
+                source, [each for each in source.rglob("*.py") if each.name in _STAND_INS]
+            ):
+                place = made[target] / name
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_bytes(content)
+        yield made
+
+
+def weigh_all_at_once(program: Sequence[str], names: Sequence[str], stand_ins: Mapping[str, Path]) -> int:
+    """Heap in bytes of frozen modules, imported all at once."""
+    code = (
+        f"{_code(CONFIGS['parking'], '')}; import gc; gc.collect(); before = gc.mem_alloc(); "
+        f"all(__import__(name) for name in {list(names)!r}); gc.collect(); print('all', gc.mem_alloc() - before)"
+    )
+    done = subprocess.run(
+        [*program, "-c", f"{_mounted(stand_ins)}; {code}"], capture_output=True, text=True, check=False
+    )
+    for line in done.stdout.splitlines():
+        if line.startswith("all "):
+            return int(line.split()[1])
+    raise WeighingFailed(done.stdout + done.stderr)
+
+
+def _mounted(folders: Mapping[str, Path]) -> str:
+    mounts = [f"vfs.mount(vfs.VfsPosix({str(source)!r}), {target!r})" for target, source in folders.items()]
+    return f"import vfs; {'; '.join(mounts)}"
+
+
+def smallest_heap(
+    program: Sequence[str],
+    mpy: Path,
+    config: Mapping[str, object],
+    record: str,
+    stand_in_folders: Mapping[str, Path] | None = None,
+) -> int:
     """The least heap in bytes in which a MicroPython of the unix port runs a whole wake that gets its receipts."""
     enough = 512 * 1024
-    stand_ins = _whole_wake(program, mpy, config, record, enough)
+    stand_ins = _whole_wake(program, mpy, config, record, enough, stand_in_folders)
     if stand_ins is None:
         raise WeighingFailed(f"{program[0]} does not run a wake at all")
     too_little = stand_ins
     while enough - too_little > _HEAP_STEP:
         tried = (enough + too_little) // 2
-        if _whole_wake(program, mpy, config, record, tried) is None:
+        if _whole_wake(program, mpy, config, record, tried, stand_in_folders) is None:
             too_little = tried
         else:
             enough = tried
@@ -204,17 +248,19 @@ def _output(mpy: Path, steps: Sequence[tuple[str, str]]) -> list[str]:
 
 
 def _whole_wake(
-    program: Sequence[str], mpy: Path, config: Mapping[str, object], record: str, heap_bytes: int
+    program: Sequence[str],
+    mpy: Path,
+    config: Mapping[str, object],
+    record: str,
+    heap_bytes: int,
+    stand_in_folders: Mapping[str, Path] | None = None,
 ) -> int | None:
     """Heap of the stand-ins in bytes, tables of names not counted; None if the wake did not end with its receipts."""
     with tempfile.TemporaryDirectory() as root:
+        folders = stand_in_folders or {**_FOLDERS, "/umqtt": umqtt_dir()}
         # The outbox is at the top of the file system.
-        mounts = [f"vfs.mount(vfs.VfsPosix({root!r}), '/')"]
-        for target, source in {"/mpy": mpy, **_FOLDERS, "/umqtt": umqtt_dir()}.items():
-            mounts.append(f"vfs.mount(vfs.VfsPosix({str(source)!r}), {target!r})")
-        code = (
-            f"import vfs; vfs.umount('/'); {'; '.join(mounts)}; {_code(config, record)}; board.whole_wake()"
-        )
+        top = f"import vfs; vfs.umount('/'); vfs.mount(vfs.VfsPosix({root!r}), '/')"
+        code = f"{top}; {_mounted({'/mpy': mpy, **folders})}; {_code(config, record)}; board.whole_wake()"
         command = [*program, "-X", f"heapsize={heap_bytes}", "-c", code]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     said = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
