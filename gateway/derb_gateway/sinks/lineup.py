@@ -72,9 +72,8 @@ class Lineup:
         return await asyncio.to_thread(piece, suspect.lane, row.id, [row], self._registry())
 
     async def _read(self, lane: Lane, stretch: Stretch) -> None:
-        size = self._batching.batch_size
-        if lane == "backfill":
-            size = self._pace.backfill_size(size)
+        most, pace = self._batching.batch_size, self._pace
+        size = pace.backfill_size(most) if lane == "backfill" else pace.size(most)
         rows = await asyncio.to_thread(readings_after, self._path, stretch.after, size, stretch.upto)
         kept = within_bytes(rows, self._batching.batch_bytes)
         if kept:  # what lies behind the last one was pruned or went with a damaged file

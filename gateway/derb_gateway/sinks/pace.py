@@ -18,7 +18,11 @@ _SLOWER = 0.7
 _HALF = 0.5
 _FREE_PER_S = 100_000.0  # beyond this a limit means nothing
 _LEAST_PER_S = 1.0
+_LONGEST_TURN_S = (
+    4.0  # what a batch may have to wait for the one before it: a slow pace is one of small batches
+)
 _LONGEST_PAUSE_S = 300.0  # whatever an upstream says
+_LEAST_BUSY_S = 0.001
 _WEIGHT = 0.2
 _BACKFILL_TURN_S = 0.1  # what comes now waits at most about so long for a batch of the past
 _BACKFILL_LEAST = 50
@@ -48,8 +52,15 @@ class Pace:
         """Return for how long nothing of the past should be sent."""
         return max(0.0, max(self._free_at, self._backfill_at) - self._now())
 
+    def size(self, batch_size: int) -> int:
+        """Return how many readings to send at once."""
+        if self.per_s * _LONGEST_TURN_S >= batch_size:
+            return batch_size
+        return max(1, int(self.per_s * _LONGEST_TURN_S))
+
     def backfill_size(self, batch_size: int) -> int:
         """Return how many readings of the past to send at once, at the speed at which they were taken so far."""
+        batch_size = self.size(batch_size)
         if self._each_s is None:
             return min(batch_size, _BACKFILL_LEAST)
         return min(batch_size, max(_BACKFILL_LEAST, int(_BACKFILL_TURN_S / max(self._each_s, 1e-9))))
@@ -58,7 +69,7 @@ class Pace:
         """Note that so many readings were taken, and how long that took."""
         since_s = 0.0 if self._last_s is None else self._now() - self._last_s
         self._strained = False
-        self._measure(count)
+        self._measure(count, took_s)
         if lane == "backfill":
             self._each_s = took_s / count if self._each_s is None else _blend(self._each_s, took_s / count)
         if self._is_slow(took_s):
@@ -82,10 +93,12 @@ class Pace:
         if after_s is not None:
             self._free_at = self._now() + min(after_s, _LONGEST_PAUSE_S)
 
-    def _measure(self, count: int) -> None:
+    def _measure(self, count: int, took_s: float) -> None:
+        """Note how fast the upstream took readings while there were any: a quiet street says nothing of it."""
         now_s = self._now()
         if self._last_s is not None and now_s > self._last_s:
-            per_s = count / (now_s - self._last_s)
+            busy_s = took_s + max(0.0, self._free_at - self._last_s)
+            per_s = count / min(now_s - self._last_s, max(busy_s, _LEAST_BUSY_S))
             self._recent_per_s = per_s if self._recent_per_s is None else _blend(self._recent_per_s, per_s)
         self._last_s = now_s
 

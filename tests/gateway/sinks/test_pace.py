@@ -69,6 +69,30 @@ def test_a_slow_pace_is_made_up_for_in_seconds_not_in_batches(watch: Watch) -> N
     assert watch.s - start_s < 60
 
 
+def test_a_quiet_street_is_not_taken_for_an_upstream_that_takes_little(watch: Watch) -> None:
+    pace = Pace(0, 0, watch)
+    for _ in range(50):
+        watch.s += 60
+        feed(pace, watch, 1, took_s=0.05)
+    pace.overloaded(None)
+    assert pace.per_s == pytest.approx(10)
+
+
+def test_from_the_slowest_pace_a_backlog_is_made_up_for_in_a_minute(watch: Watch) -> None:
+    pace = Pace(0, 0, watch)
+    for _ in range(100):
+        pace.overloaded(None)
+        feed(pace, watch, 1, took_s=100.0)
+    assert pace.per_s < 5
+    start_s, left = watch.s, 1000
+    while left > 0:
+        size = pace.size(200)
+        feed(pace, watch, size, took_s=0.05)
+        assert pace.wait_s() <= 4.0
+        left -= size
+    assert watch.s - start_s < 60
+
+
 def test_a_pause_that_it_asks_for_is_kept_up_to_five_minutes(watch: Watch) -> None:
     pace = Pace(0, 0, watch)
     pace.overloaded(7.0)
@@ -122,6 +146,7 @@ def test_a_batch_of_the_past_is_as_large_as_a_tenth_of_a_second_takes(watch: Wat
     for _ in range(100):
         pace.took(1000, 0.0, "backfill")
     assert pace.backfill_size(1000) == 1000
+    pace = Pace(0, 0, watch)
     for _ in range(100):
         pace.took(50, 5.0, "backfill")
     assert (pace.backfill_size(1000), pace.backfill_size(20)) == (50, 20)
