@@ -20,6 +20,7 @@ class BrokerSettings(Connection):
     receive_maximum: int = Field(default=500, ge=1, le=65535)
     session_expiry_s: int = Field(default=60, ge=1, le=7 * 86400)
     fence_s: float = Field(default=5.0, ge=0.2)
+    only_registered: bool = False
     manage: bool = False
     engine: Literal["auto", "mosquitto", "amqtt"] = "auto"
     bind: str = "127.0.0.1"

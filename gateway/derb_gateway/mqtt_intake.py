@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from itertools import groupby
 from operator import attrgetter
 
@@ -24,11 +24,11 @@ from derb_gateway.reconnect import Reconnect
 from derb_gateway.releases import Releases, chunk_frames
 from derb_gateway.reports import note
 from derb_gateway.store import Store
+from derb_gateway.street_topics import EVERY_NODE, StreetTopics
 from derb_gateway.writer import Writer
 
 log = logging.getLogger(__name__)
 
-UPLINKS = "d/+/u"
 RECEIVED_UNTIL = "received_until"
 _QOS0_WAITING = 1_000
 _BATCH = 1_000
@@ -118,9 +118,11 @@ class MqttIntake:
     async def _listen(self, link: Link, up: Callable[[], None]) -> None:
         """Subscribe, then send a fence now and then; one that stays away says that we are not connected."""
         await link.subscribe(self._fence_topic)
-        await link.subscribe(UPLINKS)
+        topics = StreetTopics(link)
+        await topics.hear(self._wanted())
         up()
         while True:
+            await topics.hear(self._wanted())
             nonce = self._fence.send()
             if nonce is not None:
                 link.send(self._fence_topic, nonce)
@@ -129,6 +131,10 @@ class MqttIntake:
             await asyncio.sleep(self._settings.fence_s)
             if self._fence.settled:
                 self.connection.steady()
+
+    def _wanted(self) -> Collection[str]:
+        """Return the nodes to hear; the registry may be another one than the last time."""
+        return self._intake.registry.keys.keys() if self._settings.only_registered else EVERY_NODE
 
     def _silent_s(self) -> float:
         """Return for how long a fence has been out and nothing else has come either."""

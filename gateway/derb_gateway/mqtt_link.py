@@ -98,18 +98,25 @@ class Link:
             self._paho.publish(topic, payload, 1)  # their PUBACKs come before the last one's
         await self.publish(topic, payload, timeout_s)
 
-    async def subscribe(self, topic: str) -> None:
+    async def subscribe(self, *topics: str) -> None:
         """Subscribe at QoS 1 to what is live; BrokerError. Watch `wait_for_end` meanwhile."""
         with translated():
             if self.version == 5:
                 options = SubscribeOptions(qos=1, retainHandling=_NO_RETAINED)
-                granted = await self._client.subscribe(topic, options=options, timeout=_SUBACK_S)
+                wanted = [(topic, options) for topic in topics]
+                granted = await self._client.subscribe(wanted, timeout=_SUBACK_S)
             else:
-                granted = await self._client.subscribe(topic, 1, timeout=_SUBACK_S)
+                granted = await self._client.subscribe([(topic, 1) for topic in topics], timeout=_SUBACK_S)
         codes = [code.value if isinstance(code, ReasonCode) else code for code in granted]
-        if any(code >= _FAILED for code in codes):
-            msg = f"the broker refused the subscription to {topic}"
-            raise BrokerRefused(msg)
+        for topic, code in zip(topics, codes, strict=True):
+            if code >= _FAILED:
+                msg = f"the broker refused the subscription to {topic}"
+                raise BrokerRefused(msg)
+
+    async def unsubscribe(self, *topics: str) -> None:
+        """Hear these no longer; BrokerError."""
+        with translated():
+            await self._client.unsubscribe(list(topics), timeout=_SUBACK_S)
 
     async def wait_for_end(self) -> None:
         """Wait until the connection is lost and say so with BrokerError."""
