@@ -68,12 +68,16 @@ def test_the_printers_picture_is_the_same(tmp_path: Path) -> None:
 
 
 def test_without_a_font_for_arabic_the_other_lines_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    had_arabic = has_arabic()
     whole = draw(NODE, "maarif-001", "parking", "derb:", DPI)
     for cached in (label_picture._font, label_picture._font_file):
         cached.cache_clear()
     monkeypatch.setattr(label_picture, "_FONTS", ())
     assert not has_arabic()
-    assert draw(NODE, "maarif-001", "parking", "derb:", DPI).tobytes() != whole.tobytes()
+    bare = draw(NODE, "maarif-001", "parking", "derb:", DPI)
+    assert (bare.tobytes() != whole.tobytes()) == had_arabic
+    assert bare.tobytes() != draw(NODE, "maarif-002", "parking", "derb:", DPI).tobytes()
+    assert bare.tobytes() != draw(NODE, "maarif-001", "level", "derb:", DPI).tobytes()
     for cached in (label_picture._font, label_picture._font_file):
         cached.cache_clear()
 
