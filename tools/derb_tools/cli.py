@@ -75,7 +75,10 @@ def main() -> None:
     """The console script. An expected error is one line on stderr; a traceback is a bug."""
     chosen = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None)
     try:
-        build_app(chosen)()
+        try:
+            build_app(chosen)()
+        finally:
+            sys.stdout.flush()  # here, where a reader that has gone is no surprise
     except ToolError as error:
         print(f"derb: {error}", file=sys.stderr)
         sys.exit(2 if isinstance(error, AskedWrong) else 1)

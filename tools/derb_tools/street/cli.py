@@ -66,7 +66,7 @@ def level(
     """Make an echo recording of a container with its truth, for `derb replay level` and `derb score`.
 
     \b
-    derb simulate level --days 30 --out echoes.csv
+    derb simulate level --days 30 --out echoes.csv        says the depths, which `derb replay level` wants
     """
     if list_them:
         return _print_list({name: container.about for name, container in LEVEL_SCENARIOS.items()})
