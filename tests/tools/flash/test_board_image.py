@@ -1,5 +1,6 @@
 """The one image of a board holds what was asked for, byte by byte, and is refused when it could not run."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -20,14 +21,14 @@ from derb_tools.errors import ImageRefused
 from derb_tools.firmware_files import boards_dir, firmware_dir
 from derb_tools.flash.board_image import PIECE_BYTES, BoardImage, board_image, build, check_flash_size
 from derb_tools.flash.esp_image import loader_offset, read_esp_image
-from derb_tools.flash.file_system import board_files
+from derb_tools.flash.file_system import board_files, littlefs_bytes
 from derb_tools.flash.node_entries import Identity, node_entries, relay_entries
 from derb_tools.flash.node_file import NodeFile
 from derb_tools.flash.nvs import Entries
 from derb_tools.flash.partitions import TABLE_AT, parse_table
 from derb_tools.interpreters import micropython_command
 from derb_tools.thirdparty import umqtt_dir
-from littlefs import LittleFS
+from littlefs import LittleFS, LittleFSError
 
 from tests.e2e.rig import busy_bay
 from tests.tools.flash.images import micropython_for
@@ -131,7 +132,8 @@ def test_the_file_system_mounts_here_and_in_micropython_and_holds_the_firmware(
     }
 
 
-def mounted(raw: bytes) -> dict[str, bytes]:
+def mounted(raw: bytes, *, damaged: bool = False) -> dict[str, bytes]:
+    """Name -> content; of a `damaged` one without the files that cannot be read."""
     fs = LittleFS(block_size=4096, block_count=len(raw) // 4096, mount=False)
     fs.context.buffer[:] = raw
     fs.mount()
@@ -139,7 +141,7 @@ def mounted(raw: bytes) -> dict[str, bytes]:
     for folder, _, names in fs.walk("/"):
         for name in names:
             path = f"{folder.rstrip('/')}/{name}"
-            with fs.open(path, "rb") as file:
+            with contextlib.suppress(*[LittleFSError] if damaged else []), fs.open(path, "rb") as file:
                 found[path[1:]] = file.read()
     return found
 
@@ -229,6 +231,20 @@ def test_an_image_for_a_larger_flash_is_refused() -> None:
     large = replace(micropython_for("esp32"), flash_mb=16)
     with pytest.raises(ImageRefused, match=r"is for 16 MB of flash, and .* has 4"):
         board_image(board, large, {}, {})
+
+
+def test_a_block_that_rots_costs_no_folder_and_at_most_one_file() -> None:
+    board = load_board("firebeetle2-esp32-e")
+    files = board_files("node", firmware_dir(), board.chip)
+    whole = littlefs_bytes(files, 0x200000)
+    written = [at for at in range(0, len(whole), 4096) if whole[at : at + 4096].strip(b"\xff")]
+    lost = []
+    for at in written:
+        rotten = whole[:at] + bytes(4096) + whole[at + 4096 :]
+        left = mounted(rotten, damaged=True)
+        lost.append(sum(left.get(name) != content for name, content in files.items()))
+    # Two for the root and for each folder: derb, drivers, links, outbox.
+    assert (lost.count(0), max(lost)) == (10, 1)
 
 
 def with_place(board: Board, key: str, at: int, size: int) -> Board:

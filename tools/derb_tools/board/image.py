@@ -34,7 +34,7 @@ def make_image(
     digest = _digest(files, blocks)
     with _lock:
         if digest not in _made:
-            _format(image, files, blocks, heap_kb)
+            _format(image, files, ["/outbox"] if (firmware / "derb").is_dir() else [], blocks, heap_kb)
             _made[digest] = image.read_bytes()
             return
     image.write_bytes(_made[digest])
@@ -53,11 +53,14 @@ def _digest(files: list[tuple[Path, str]], blocks: int) -> str:
     return digest.hexdigest()
 
 
-def _format(image: Path, files: list[tuple[Path, str]], blocks: int, heap_kb: int) -> None:
+def _format(
+    image: Path, files: list[tuple[Path, str]], folders: list[str], blocks: int, heap_kb: int
+) -> None:
     order = {
         "image": str(image),
         "blocks": blocks,
         "files": [[str(s.resolve()), target] for s, target in files],
+        "folders": folders,
     }
     starter = launcher(heap_kb)
     pipes = starter.start()

@@ -24,7 +24,12 @@ _MAIN: dict[Role, str] = {"node": "main.py", "relay": "relay/main.py"}
 _DISK_VERSION = 0x00020000
 
 _SLOTS = 2  # of updates over the air
+_OUTBOX = "/outbox"
 _OUTBOX_BYTES = 24 * SECTOR_BYTES
+
+# A folder stands in two blocks, of which the older one is outdated or empty until the newer is full: so many entries fill it.
+_ENTRY = "x" * 200
+_ENTRIES_TO_FILL = 2 * SECTOR_BYTES // 400
 
 
 def board_files(role: Role, firmware: Path, chip: str) -> dict[str, bytes]:
@@ -51,12 +56,23 @@ def littlefs_bytes(files: Mapping[str, bytes], size: int) -> bytes:
             fs.makedirs("/" + name.rpartition("/")[0], exist_ok=True)
             with fs.open("/" + name, "wb") as file:
                 file.write(content)
+        fs.makedirs(_OUTBOX, exist_ok=True)
+        _double(fs)
         _check_room(fs, size)
     except LittleFSError as error:
         if error.code != LittleFSError.Error.LFS_ERR_NOSPC:
             raise
         raise ImageRefused(_too_small(size)) from None
     return bytes(fs.context.buffer)
+
+
+def _double(fs: LittleFS) -> None:
+    """Let both blocks of every folder hold all of it, so that either may rot: with one unreadable folder nothing mounts."""
+    inner = [f"{root.rstrip('/')}/{name}" for root, names, _ in fs.walk("/") for name in names]
+    for folder in ["", *inner]:
+        for _ in range(_ENTRIES_TO_FILL):
+            fs.open(f"{folder}/{_ENTRY}", "wb").close()
+            fs.remove(f"{folder}/{_ENTRY}")
 
 
 def littlefs_of(

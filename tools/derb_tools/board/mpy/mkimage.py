@@ -6,6 +6,7 @@ import vfs
 import simctl
 
 _BLOCK_BYTES = 4096
+_ENTRIES_TO_FILL = 2 * _BLOCK_BYTES // 400
 _MOUNT = "/derb-new-flash"
 
 
@@ -47,13 +48,26 @@ def _copy(source, target, made):
         new.write(old.read())
 
 
+def _double(folder):
+    # As an image for a real board: both blocks of every folder hold all of it.
+    for _ in range(_ENTRIES_TO_FILL):
+        path = folder + "/" + "x" * 200
+        open(path, "wb").close()
+        os.remove(path)
+
+
 def make(order):
-    """Make `order`: {"image": path, "blocks": n, "files": [[from, to], ...]}."""
+    """Make `order`: {"image": path, "blocks": n, "files": [[from, to], ...], "folders": [path, ...]}."""
     image = _Image(order["image"], order["blocks"])
     vfs.VfsLfs2.mkfs(image)
     vfs.mount(vfs.VfsLfs2(image), _MOUNT)
     made = set()
     for source, target in order["files"]:
         _copy(source, target, made)
+    for folder in order["folders"]:
+        made.add(_MOUNT + folder)
+        os.mkdir(_MOUNT + folder)
+    for folder in [_MOUNT] + sorted(made):
+        _double(folder)
     vfs.umount(_MOUNT)
     simctl.image_made()
