@@ -25,6 +25,7 @@ from tests.e2e.rig import free_port, planned
 
 RELAY = bytes.fromhex("240ac4fffff1")
 CHANNEL = 6
+SPEED = 6  # of the board's clock while it waits for a chunk that was lost
 
 
 class Relay:
@@ -102,6 +103,7 @@ def test_a_node_behind_a_relay_is_configured_commanded_and_updated(
         board = replace(
             make_board(tmp_path / "boards", node, Ports(free_port(), free_port()), speed=0), air_port=air.port
         )
+        board.network_speed = SPEED
         write_nvs(board.dir / "nvs", "derb", {"upd_key": key.public})
         board.wake()
         now_ms = Clock().wall_ms()

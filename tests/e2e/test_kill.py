@@ -6,11 +6,13 @@ import time
 from pathlib import Path
 
 import pytest
+from gateway.kit import eventually
 
 from tests.e2e.rig import Rig, planned
 
 SEED = 20261122
 KILLS = 20
+ENOUGH = 50  # readings
 
 
 @pytest.mark.parametrize("victim", ["gateway", "street broker"])
@@ -34,6 +36,8 @@ async def test_20_kills_lose_and_double_nothing(
             process.kill()
             await asyncio.sleep(rng.uniform(0.0, 0.3))
             await asyncio.to_thread(process.start)
+        # However slow the machine, the street lives long enough for its word to mean something.
+        await eventually(lambda: sum(len(node.kept) for node in rig.ledger.nodes.values()) >= ENOUGH)
         over.set()
         await street
         await rig.drain()
@@ -47,6 +51,5 @@ async def test_20_kills_lose_and_double_nothing(
             f" ({rig.upstream.repeats} repeats recognised), in files {files.arrived}"
         )
     assert not rig.crashes, rig.crashes[0]
-    assert len(kept) >= 50
     assert city.sound, city
     assert files.sound, files

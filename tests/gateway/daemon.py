@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from derb_tools.load_node import LoadNode
-from gateway.kit import NODE, OTHER, wait_until
+from gateway.kit import DEADLINE_S, NODE, OTHER, wait_until
 from gateway.test_registry import NODES, PLACES
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
@@ -43,7 +43,7 @@ class Daemon:
     def end(self, number: int) -> int:
         assert self.process is not None
         self.process.send_signal(number)
-        code = self.process.wait(20)
+        code = self.process.wait(DEADLINE_S)
         self.process = None
         return code
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from derb_tools.load_node import LoadNode
 from gateway.daemon import ARCHIVE, Daemon, Nodes
-from gateway.kit import NODE, Mosquitto, free_port, listening, wait_until
+from gateway.kit import DEADLINE_S, NODE, Mosquitto, free_port, listening, wait_until
 from gateway.test_registry import NODES, PLACES
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
@@ -201,7 +201,7 @@ def test_a_taken_port_is_said_before_anything_runs(tmp_path: Path, broker: Mosqu
     daemon = Daemon(tmp_path, broker.port, ARCHIVE, "manage = true\n")
     daemon.start()
     assert daemon.process is not None
-    assert daemon.process.wait(20) == 1
+    assert daemon.process.wait(DEADLINE_S) == 1
     assert f"port {broker.port}" in daemon.log.read_text()
 
 

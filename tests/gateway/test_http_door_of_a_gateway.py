@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 from gateway.daemon import Daemon, Nodes
-from gateway.kit import Mosquitto, free_port, wait_until
+from gateway.kit import DEADLINE_S, Mosquitto, free_port, wait_until
 
 # A gateway whose writer hangs, for as long as a file is there, at a write that each commit does.
 HANGS = """
@@ -124,6 +124,6 @@ def test_a_taken_port_is_said_before_anything_runs(watched: Watched, tmp_path: P
     other = Daemon(tmp_path / "other", 1883, f"[http]\nport = {watched.http_port}\n")
     other.start()
     assert other.process is not None
-    assert other.process.wait(20) == 2
+    assert other.process.wait(DEADLINE_S) == 2
     assert "http.bind, http.port: cannot listen" in other.log.read_text()
     assert not (other.folder / "derb.sqlite3").exists()

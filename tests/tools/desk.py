@@ -19,6 +19,7 @@ from derb_tools.board.usb import UsbCable
 from derb_tools.firmware_files import firmware_dir
 from derb_tools.prompt import Prompt
 from derb_tools.thirdparty import umqtt_dir
+from gateway.kit import DEADLINE_S
 from tools.board.tiny import KEY, NODE_ID, write_mag
 
 EARTH = (29000, -300, 30000, 2000)
@@ -105,7 +106,7 @@ class Desk:
             process.stdin.write(typed)
             process.stdin.close()
             out = process.stdout.read()
-            code = process.wait(60)
+            code = process.wait(DEADLINE_S)
         return subprocess.CompletedProcess(process.args, code, out, self.said)
 
     def _listen(self, process: subprocess.Popen[str]) -> None:
@@ -119,7 +120,7 @@ class Desk:
         return [result.end for result in self.plugged.results]
 
     def wait_for(self, true: Callable[[], bool]) -> None:
-        deadline_s = time.monotonic() + 20
+        deadline_s = time.monotonic() + DEADLINE_S
         while not true():
             assert time.monotonic() < deadline_s, self.plugged.results
             time.sleep(0.01)

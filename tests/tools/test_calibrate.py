@@ -21,6 +21,7 @@ from derb_tools.calibrate import NotSteady, learn_bay, measure
 from derb_tools.errors import ToolError
 from derb_tools.signal_picture import WIDTH, picture, sparkline
 from derb_tools.steadiness import ROUNDS, Depth, Field
+from gateway.kit import DEADLINE_S
 from tools.board.tiny import write_echo, write_mag
 from tools.desk import EARTH, SETTINGS, at_desk, bay_board, noisy
 
@@ -109,12 +110,12 @@ def test_on_a_terminal_the_signal_is_drawn_while_it_comes(tmp_path: Path) -> Non
         drawn = b""
         with subprocess.Popen(command, stdin=terminal, stdout=terminal, stderr=terminal) as process:
             os.close(terminal)
-            while select.select([near], [], [], 20)[0]:
+            while select.select([near], [], [], DEADLINE_S)[0]:
                 try:
                     drawn += os.read(near, 4096)
                 except OSError:  # the last end of the terminal is closed
                     break
-            assert process.wait(20) == 0, drawn
+            assert process.wait(DEADLINE_S) == 0, drawn
         os.close(near)
     text = drawn.decode()
     assert text.count("spread") > 6
@@ -148,7 +149,7 @@ def test_interrupted_at_random_bytes_the_settings_are_the_old_or_the_new(tmp_pat
                 while process.poll() is None and desk.cable.counts["to_board"] < end_at:
                     time.sleep(0.002)
                 process.send_signal(chance.choice([signal.SIGINT, signal.SIGKILL]))
-                process.wait(20)
+                process.wait(DEADLINE_S)
             written = settings_of(board)
             assert set(written) in ({*LEVEL}, {*LEVEL, "empty_mm", "full_mm"})
             assert abs(written.get("empty_mm", 1597) - 1597) <= 10

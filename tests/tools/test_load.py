@@ -11,7 +11,7 @@ import pytest
 from derb_gateway.registry import load_registry
 from derb_tools.errors import ToolError
 from derb_tools.load import fleet_nodes, upstream_report
-from gateway.kit import free_port, listening, wait_until
+from gateway.kit import DEADLINE_S, free_port, listening, wait_until
 from tools.command import run_derb
 
 
@@ -31,7 +31,7 @@ def port(tmp_path: Path) -> Iterator[int]:
     wait_until(lambda: listening(port))
     yield port
     process.terminate()
-    process.wait(20)
+    process.wait(DEADLINE_S)
 
 
 def test_all_is_confirmed_and_upstream_once(port: int, tmp_path: Path) -> None:

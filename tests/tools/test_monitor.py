@@ -11,7 +11,7 @@ from derb_gateway.frame import decode_unsigned
 from derb_tools.board.usb import UsbCable
 from derb_tools.console_words import explain
 from derb_tools.monitor import Lines, listen
-from gateway.kit import frame
+from gateway.kit import DEADLINE_S, frame
 from hypothesis import given
 from hypothesis import strategies as st
 from tools.desk import SETTINGS, at_desk, bay_board
@@ -99,7 +99,7 @@ def test_a_node_is_followed_through_resets_and_a_pulled_cable(tmp_path: Path) ->
         process.send_signal(2)
         assert process.stdout
         heard = [json.loads(line) for line in process.stdout]
-        assert process.wait(20) == 0
+        assert process.wait(DEADLINE_S) == 0
     lines = [each["line"] for each in heard]
     assert sum("POWERON_RESET" in line for line in lines) == 2
     means = [each["means"][0] for each in heard if each["line"].startswith("derb ") and each["means"]]

@@ -16,6 +16,7 @@ from derb_gateway.registry import load_registry
 from derb_tools.board import SimBoard
 from derb_tools.provision import provision
 from derb_tools.registration import KINDS
+from gateway.kit import DEADLINE_S
 from tools.board.tiny import NODE_ID
 from tools.command import run_derb
 from tools.desk import SETTINGS, Desk, at_desk, bay_board
@@ -125,7 +126,7 @@ def test_interrupted_at_random_bytes_it_can_be_run_again(
                 while process.poll() is None and desk.cable.counts["to_board"] < end_at:
                     time.sleep(0.002)
                 process.send_signal(chance.choice([signal.SIGINT, signal.SIGKILL]))
-                process.wait(20)
+                process.wait(DEADLINE_S)
             assert set(settings_of(blank)) == {*SETTINGS}
             key = blank.nvs()["derb"]["key"]
             assert isinstance(key, bytes)

@@ -17,7 +17,7 @@ from derb_tools.board import HcSr04, SimBoard, Site
 from derb_tools.errors import LineBroken
 from derb_tools.pull import described, pull_node
 from derb_tools.pull_file import write_whole
-from gateway.kit import StillClock
+from gateway.kit import DEADLINE_S, StillClock
 from tools.board.tiny import KEY, write_echo
 from tools.desk import SETTINGS, Desk, at_desk, bay_board, noisy, slow
 
@@ -125,7 +125,7 @@ def test_interrupted_at_random_bytes_it_leaves_no_half_file_and_the_node_loses_n
                 while process.poll() is None and desk.cable.counts["to_board"] < end_at:
                     time.sleep(0.002)
                 process.send_signal(chance.choice([signal.SIGINT, signal.SIGKILL]))
-                process.wait(20)
+                process.wait(DEADLINE_S)
             assert not left.exists() or set(identities(left)) >= dead[1]
         pull(desk, tmp_path / "whole.json")
     assert set(identities(tmp_path / "whole.json")) >= dead[1]

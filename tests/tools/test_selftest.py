@@ -29,6 +29,7 @@ from derb_tools.selftest_verdicts import (
     of_wake,
 )
 from derb_tools.usb_port import find_port
+from gateway.kit import DEADLINE_S
 from tools.board.tiny import write_echo
 from tools.command import run_derb
 from tools.desk import SETTINGS, Desk, at_desk, bay_board, noisy, slow
@@ -189,7 +190,7 @@ def test_interrupted_at_random_bytes_the_node_can_be_tested_again(tmp_path: Path
                 while process.poll() is None and desk.cable.counts["to_board"] < end_at:
                     time.sleep(0.002)
                 process.send_signal(chance.choice([signal.SIGINT, signal.SIGKILL]))
-                assert process.wait(20) in (1, 130, -signal.SIGKILL)
+                assert process.wait(DEADLINE_S) in (1, 130, -signal.SIGKILL)
         _, report = selftest(desk)
         assert problems(report) == {"broker"}
     assert (board.nvs()["derb"]["cfg"], board.nvs()["derb"]["key"]) == (settings, key)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from derb_tools.errors import NodeRaised
 from derb_tools.shell import run_code
+from gateway.kit import DEADLINE_S
 from tools.desk import at_desk, bay_board
 
 
@@ -45,7 +46,7 @@ def test_a_person_types_and_leaves(tmp_path: Path) -> None:
                 os.write(keyboard, b"print(6 * 7)\r")
                 assert b"42" in _read_until(keyboard, b"\n>>> ")
                 os.write(keyboard, b"\x1d")
-                assert process.wait(20) == 0
+                assert process.wait(DEADLINE_S) == 0
             finally:
                 process.kill()
         os.close(keyboard)

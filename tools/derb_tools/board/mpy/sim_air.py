@@ -3,6 +3,7 @@
 import select as _select
 import socket as _socket
 
+import sim_hosts
 import sim_network
 
 _PACKET_BYTES = 300
@@ -52,7 +53,7 @@ class Air:
     def listen(self, real_ms):
         """Take in what comes within that real time; what finds no room is dropped, as in the driver."""
         self.tune()
-        while self._poller.poll(real_ms):
+        while sim_hosts.pause(self._poller, real_ms):
             packet = self._socket.recv(_PACKET_BYTES)
             if packet[:1] == b"A":
                 self._acks.append(packet[1:2] == b"\x01")

@@ -1,6 +1,7 @@
 """`espnow` of the ESP32 port; the air is a UDP port of the supervisor (`derb_tools.board.air`)."""
 
 import sim_air
+import sim_hosts
 import sim_network
 
 MAX_DATA_LEN = 250
@@ -26,7 +27,6 @@ _NAMES = {
 _BROADCAST = b"\xff" * 6
 _SEND_MS = 3
 _NO_ACK_MS = 25  # the radio's own repetitions
-_SLICE_MS = 20
 _DEFAULT_TIMEOUT_MS = 300
 _DEFAULT_RX_BYTES = 526
 
@@ -149,7 +149,7 @@ class ESPNow:
         start_us = _clock.now_us()
         while True:
             if not _air.waiting:
-                _air.listen(min(_SLICE_MS, timeout_ms) if timeout_ms >= 0 else _SLICE_MS)
+                _air.listen(sim_hosts.slice_ms(timeout_ms) if timeout_ms >= 0 else sim_hosts.SLICE_MS)
             if _air.waiting:
                 return self._received(*_air.take())
             if 0 <= timeout_ms * 1000 <= _clock.now_us() - start_us:

@@ -97,6 +97,11 @@ def wait(us):
     return True
 
 
+def slice_ms(ms):
+    """The real time of one poll by a board that waits for so many milliseconds of its own."""
+    return min(SLICE_MS, (ms + _speed - 1) // _speed)
+
+
 def pause(poller, real_ms):
     """Poll in real time, in which the board's clock may run faster."""
     start_us = _clock.raw_us()
