@@ -2,7 +2,6 @@
 
 import json
 import selectors
-import subprocess
 import sys
 import threading
 import time
@@ -11,16 +10,19 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from derb_gateway.cli import app
 from derb_tools.board import Faults
 from derb_tools.board.air import BROADCAST, Air, AirRadio
 from derb_tools.board.relay import RelayBoard
 from derb_tools.demo.ledger import count_keys
 from derb_tools.load_node import LoadNode
 from gateway.kit import DEADLINE_S, free_port
+from typer.testing import CliRunner
 
 from tests.e2e.rig import Process
 
 CHANNEL = 1
+PATIENCE_S = 2.5  # of a node, before it says again what has no receipt
 
 
 def relay_id(number: int) -> bytes:
@@ -90,8 +92,7 @@ class RelayRig:
 
     def status(self) -> dict[str, dict[str, object]]:
         """What `derb gateway status` prints."""
-        command = [sys.executable, "-m", "derb_gateway", "status", "--config", str(self.config)]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        done = CliRunner().invoke(app, ["status", "--config", str(self.config)])
         status: dict[str, dict[str, object]] = json.loads(done.stdout)
         return status
 
@@ -117,6 +118,7 @@ class Crowd:
         self.frames: list[tuple[str, bytes]] = []
         self._target = target
         self._radios = {node: AirRadio(air_port, bytes.fromhex(node), CHANNEL) for node in nodes}
+        self._patience_s = dict.fromkeys(nodes, PATIENCE_S)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._to_make: list[tuple[float, LoadNode]] = []
@@ -158,6 +160,7 @@ class Crowd:
                     heard = key.fileobj.receive(0.001)  # type: ignore[union-attr]
                     if heard is not None and heard[1][0] >= 0x20:
                         key.data.took(heard[1], time.monotonic())
+                        self._patience_s[key.data.node] = PATIENCE_S
                 self._speak(time.monotonic())
 
     def _speak(self, now_s: float) -> None:
@@ -165,8 +168,9 @@ class Crowd:
             _, node = self._to_make.pop(0)
             self._send(node, node.new_frame(now_s))
         for node in self.nodes:
-            overdue = node.overdue_frame(now_s, 2.5)
+            overdue = node.overdue_frame(now_s, self._patience_s[node.node])
             if overdue is not None:
+                self._patience_s[node.node] *= 1.5  # what is slow gets no faster by being asked again
                 self._send(node, overdue)
 
     def _send(self, node: LoadNode, frame: bytes) -> None:

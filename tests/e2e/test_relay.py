@@ -10,9 +10,10 @@ from derb_tools.board import Faults
 from derb_tools.board.air import AirRadio
 from derb_tools.demo.ledger import Ledger, balance
 from derb_tools.demo.plan import Ports, make_board, registry_toml
+from gateway.kit import DEADLINE_S, free_port, wait_until
 
 from tests.e2e.relay_rig import Crowd, RelayRig, relay_id
-from tests.e2e.rig import free_port, planned
+from tests.e2e.rig import planned
 
 NODES = [f"240ac5{number:06x}" for number in range(200)]
 
@@ -42,11 +43,17 @@ class Noise:
 
 def _balance(rig: RelayRig, crowd: Crowd) -> tuple[int, int, int]:
     """(made, lost, doubled), after waiting for the sink."""
-    deadline_s = time.monotonic() + 15
+    deadline_s = time.monotonic() + DEADLINE_S
     while time.monotonic() < deadline_s and len(rig.forwarded()) < crowd.made:
         time.sleep(0.1)
     forwarded, keys = rig.forwarded(), crowd.keys()
     return len(keys), len(keys - forwarded.keys()), sum(n > 1 for n in forwarded.values())
+
+
+def harmed(rig: RelayRig) -> int:
+    """How many damaged lines the gateway has told of; it writes its status every ten seconds."""
+    relay = rig.status()["relays"].get("r0")
+    return relay["line_bad"] if isinstance(relay, dict) else 0
 
 
 def test_two_hundred_nodes_with_the_cable_pulled_in_the_middle(
@@ -61,7 +68,7 @@ def test_two_hundred_nodes_with_the_cable_pulled_in_the_middle(
         rig.wait_for_log("relay is away")
         time.sleep(2)
         rig.relays[0].cable.plug()
-        crowd.settle(60)
+        crowd.settle()
         made, lost, doubled = _balance(rig, crowd)
         status = rig.status()
         cable = rig.relays[0].cable.counts
@@ -80,18 +87,18 @@ def test_two_relays_that_hear_everything(tmp_path: Path, capsys: pytest.CaptureF
             rig.air.rssi_dbm[bytes.fromhex(node), relay_id(1)] = -85
         rig.wait_for_log("relay connected", times=2)
         crowd = Crowd(rig.air.port, nodes)
-        crowd.start(readings=8, rate=60)
+        crowd.start(readings=5, rate=40)
         time.sleep(3)
         rig.relays[1].cable.unplug()
         time.sleep(2)
         rig.relays[1].cable.plug()
-        crowd.settle(60)
+        crowd.settle()
         made, lost, doubled = _balance(rig, crowd)
         status = rig.status()
     counters = status["counters"]
     with capsys.disabled():
         print(f"\n60 nodes, two relays: {made} readings, {lost} lost, {doubled} doubled; {counters}")
-    assert (made, lost, doubled, crowd.waiting) == (480, 0, 0, 0)
+    assert (made, lost, doubled, crowd.waiting) == (300, 0, 0, 0)
     assert counters.get("relay.heard_twice", 0) > 100, "both heard nearly everything"
     assert counters.get("refused.repeat", 0) == 0, "that is normal, and no repeat"
 
@@ -110,7 +117,7 @@ def test_a_relay_whose_power_is_cut_again_and_again(
             rig.relays[0].power_off()
             time.sleep(0.4)
             rig.relays[0].power_on()
-        crowd.settle(60)
+        crowd.settle()
         made, lost, doubled = _balance(rig, crowd)
     with capsys.disabled():
         print(f"\n40 nodes, {cuts} power cuts of the relay: {made} readings, {lost} lost, {doubled} doubled")
@@ -128,18 +135,15 @@ def test_a_cable_that_flips_drops_and_invents_bytes(
         rig.relays[0].cable.to_board = rig.relays[0].cable.to_laptop = noise
         crowd = Crowd(rig.air.port, nodes, relay_id(0))
         crowd.start(readings=10, rate=40)
-        crowd.settle(90)
+        crowd.settle()
         made, lost, doubled = _balance(rig, crowd)
-        time.sleep(11)  # the status is written every ten seconds
-        relay = rig.status()["relays"]["r0"]
+        wait_until(lambda: harmed(rig) > 5)
     with capsys.disabled():
         print(
             f"\n40 nodes, {noise.harmed} damages on the cable: {made} readings, {lost} lost, {doubled} doubled"
         )
     assert (made, lost, doubled, crowd.waiting) == (400, 0, 0, 0)
     assert noise.harmed > 50
-    assert isinstance(relay, dict)
-    assert relay["line_bad"] > 5
     assert len(rig.relays[0].results) == 1, "no damage made the relay start anew"
 
 
@@ -149,7 +153,7 @@ def test_a_radio_that_runs_dry_is_started_anew(tmp_path: Path) -> None:
         rig.wait_for_log("relay connected")
         crowd = Crowd(rig.air.port, nodes, relay_id(0))
         crowd.start(readings=8, rate=40)
-        crowd.settle(60)
+        crowd.settle()
         assert _balance(rig, crowd) == (160, 0, 0)
         rig.wait_for_log("relay restarted its radio")
         rig.wait_for_log("relay lost packets")
@@ -161,7 +165,7 @@ def test_a_frame_played_back_by_another_relay_is_refused_and_counted(tmp_path: P
         rig.wait_for_log("relay connected", times=2)
         crowd = Crowd(rig.air.port, NODES[:2], relay_id(0))
         crowd.start(readings=3, rate=10)
-        crowd.settle(20)
+        crowd.settle()
         assert _balance(rig, crowd) == (6, 0, 0)
         node, recorded = crowd.frames[0]
         time.sleep(5.5)  # sooner it could be the node itself, which got no receipt
@@ -173,12 +177,13 @@ def test_a_frame_played_back_by_another_relay_is_refused_and_counted(tmp_path: P
             other.send(relay_id(1), recorded)
         with AirRadio(rig.air.port, bytes.fromhex("240ac5ffffff")) as stranger:
             stranger.send(relay_id(1), recorded)
-        deadline_s = time.monotonic() + 15
-        status: dict[str, Any] = {"quarantine": {}, "waiting_nodes": {}}
-        while time.monotonic() < deadline_s and not (
-            sum(status["quarantine"].values()) == 3 and status["waiting_nodes"]
-        ):
-            status = rig.status()
+        status: dict[str, Any] = {}
+
+        def all_are_told() -> bool:
+            status.update(rig.status())
+            return sum(status["quarantine"].values()) == 3 and bool(status["waiting_nodes"])
+
+        wait_until(all_are_told)
         assert status["quarantine"] == {"repeat": 1, "bad_tag": 2}
         assert list(status["waiting_nodes"]) == ["240ac5ffffff"]
         assert status["waiting_nodes"]["240ac5ffffff"]["relay"] == "r1"
@@ -201,9 +206,7 @@ def test_a_whole_node_over_a_relay_that_loses_its_power_and_its_cable(tmp_path: 
             assert not result.violations
             return "\n".join(result.log)
 
-        deadline_s = time.monotonic() + 20
-        while "done" not in wake() and time.monotonic() < deadline_s:
-            pass
+        wait_until(lambda: "done" in wake())
         assert ledger.waiting == 0
         assert board.nvs()["derb"]["relay"][:7] == relay_id(0) + b"\x09", (
             "on the channel of the configuration"
@@ -212,17 +215,10 @@ def test_a_whole_node_over_a_relay_that_loses_its_power_and_its_cable(tmp_path: 
         assert "derb failed" in wake()
         relay.power_on()
         relay.cable.unplug()
-        time.sleep(1)
-        assert "derb failed no relay has a gateway" in wake()
+        wait_until(lambda: "derb failed no relay has a gateway" in wake())
         relay.cable.plug()
         rig.wait_for_log("relay connected", times=2)
-        time.sleep(1)
-        for _ in range(4):
-            wake()
-        assert ledger.waiting == 0
+        wait_until(lambda: wake() and ledger.waiting == 0 and len(ledger.kept()) >= 5)
         kept = ledger.kept()
-        deadline_s = time.monotonic() + 15
-        while time.monotonic() < deadline_s and len(rig.forwarded()) < len(kept):
-            time.sleep(0.1)
+        wait_until(lambda: len(rig.forwarded()) >= len(kept))
         assert balance(kept, rig.forwarded()).sound
-        assert len(kept) >= 5

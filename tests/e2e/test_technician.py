@@ -41,7 +41,8 @@ async def test_what_a_dead_node_held_reaches_the_platform_once_even_if_it_comes_
             desk.cable.to_laptop = lambda sent: said.extend(sent) or to_laptop(sent)
             done = await asyncio.to_thread(desk.derb, "pull", "--json", "--out", tmp_path / "node.json")
             assert json.loads(done.stdout)["readings"] == held >= 5
-        # Sent back to work it may have measured once more before it was unplugged.
+            desk.wait_for(lambda: desk.ends()[-1:] == ["deepsleep"])
+        # Sent back to work it has measured once more before it was unplugged.
         rig.ledger.read(node.id, said.decode(errors="replace").splitlines(), 0)
         command = [sys.executable, "-m", "derb_gateway", "take", str(tmp_path / "node.json")]
         for _ in range(2):
