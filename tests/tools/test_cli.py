@@ -1,5 +1,6 @@
 """The one command: loads only what was asked for, and says which extra is missing."""
 
+import os
 import subprocess
 import sys
 
@@ -66,7 +67,9 @@ FRAME = ["decode", "21010000bfff9d61b8d305eadae3", "--node", "240ac4a1b2c3", "--
 @pytest.mark.parametrize("arguments", [["--help"], FRAME], ids=["help", "frame"])
 def test_whoever_stops_reading_our_output_sees_no_complaint(arguments: list[str]) -> None:
     command = [sys.executable, "-m", "derb_tools.cli", *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    buffered = {**os.environ, "PYTHONUNBUFFERED": ""}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=buffered) as process:
         assert process.stdout is not None
         process.stdout.close()
         assert process.stderr is not None
