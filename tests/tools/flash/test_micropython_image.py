@@ -1,12 +1,21 @@
 """A MicroPython image is taken only when it is whole, for this chip and new enough; else a sentence says why."""
 
+import contextlib
 import hashlib
+import io
 import random
+import tempfile
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from derb_tools.chips import CHIPS
 from derb_tools.errors import ImageRefused
+from derb_tools.flash.board_image import check_revision
 from derb_tools.flash.esp_image import read_esp_image
 from derb_tools.flash.micropython_image import read_micropython
+from esptool.bin_image import ELFSection
+from esptool.targets import CHIP_DEFS
 
 from tests.tools.flash.images import (
     APP_AT,
@@ -113,3 +122,62 @@ def test_nothing_after_an_images_hash_is_taken_over() -> None:
     loader = micropython_for("esp32").loader
     assert read_esp_image(loader + b"\x55" * 999, "esp32", "it").content == loader
     assert read_esp_image(image_for("esp32s3")[:0x8000], "esp32s3", "it").content != loader
+
+
+def made_by_esptool(chip: str, least: int = 0, most: int = 0xFFFF, legacy: int = 0) -> bytes:
+    """An image that esptool's own writer makes for the chip: two segments in its flash, its header, its hash."""
+    rom = CHIP_DEFS[chip]
+    made = rom.BOOTLOADER_IMAGE()
+    made.entrypoint = rom.IROM_MAP_START + 0x20
+    made.flash_size_freq = rom.parse_flash_size_arg("8MB") + next(iter(rom.FLASH_FREQUENCY.values()))
+    made.min_rev, made.min_rev_full, made.max_rev_full = legacy, least, most
+    made.segments = [
+        ELFSection(
+            b".flash.rodata", rom.DROM_MAP_START + 0x20, b"MicroPython v1.26.1 on 2025-09-11\0" * 90, 0
+        ),
+        ELFSection(b".flash.text", rom.IROM_MAP_START + 0x10020, bytes(range(256)) * 20, 0),
+    ]
+    with tempfile.NamedTemporaryFile() as file, contextlib.redirect_stdout(io.StringIO()):
+        made.save(file.name)
+        return Path(file.name).read_bytes()
+
+
+@pytest.mark.parametrize("chip", CHIPS)
+def test_what_esptool_makes_for_each_chip_is_read_and_for_no_other(chip: str) -> None:
+    image = made_by_esptool(chip)
+    read = read_esp_image(image + b"\xff" * 4096, chip, "it")
+    assert (read.content, read.flash_mb, read.revisions) == (image, 8, (0, 0xFFFF))
+    for other in set(CHIPS) - {chip}:
+        with pytest.raises(ImageRefused, match=f"is for the {chip}, and the board has an {other}"):
+            read_esp_image(image, other, "it")
+    for at in (5, len(image) // 2, len(image) - 40, len(image) - 1):
+        damaged = image[:at] + bytes([image[at] ^ 1]) + image[at + 1 :]
+        with pytest.raises(ImageRefused, match="damaged"):
+            read_esp_image(damaged, chip, "it")
+
+
+@pytest.mark.parametrize(
+    ("chip", "fields", "revisions"),
+    [
+        ("esp32c6", (1, 99), (1, 99)),
+        ("esp32", (301, 399), (301, 399)),
+        ("esp32", (0, 0xFFFF, 3), (300, 0xFFFF)),
+        ("esp32s3", (0, 0, 1), (100, 0xFFFF)),
+        ("esp32c3", (0, 0, 3), (3, 0xFFFF)),
+    ],
+)
+def test_the_revisions_of_the_chip_are_read_in_both_ways_of_writing(
+    chip: str, fields: tuple[int, ...], revisions: tuple[int, int]
+) -> None:
+    assert read_esp_image(made_by_esptool(chip, *fields), chip, "it").revisions == revisions
+
+
+def test_a_chip_that_is_too_old_for_the_image_is_refused_before_anything_is_written() -> None:
+    image = replace(micropython_for("esp32"), revisions=(301, 399))
+    for found, told in (
+        (300, r"revision v3\.1 or newer, and this board's is v3\.0"),
+        (400, r"v3\.99 or older"),
+    ):
+        with pytest.raises(ImageRefused, match=told):
+            check_revision(image, found)
+    check_revision(image, 301)

@@ -96,6 +96,21 @@ def check_flash_size(board: Board, found_bytes: int) -> None:
         )
 
 
+def check_revision(micropython: MicroPythonImage, found: int) -> None:
+    """ImageRefused when the image is not for chips of this revision: its loader would not start."""
+    least, most = micropython.revisions
+    if not least <= found <= most:
+        wanted = f"{_revision(least)} or newer" if found < least else f"{_revision(most)} or older"
+        raise ImageRefused(
+            f"the MicroPython image is for a chip of revision {wanted}, and this board's is {_revision(found)}: "
+            "take another image (--image FILE), or another board"
+        )
+
+
+def _revision(number: int) -> str:
+    return f"v{number // 100}.{number % 100}"
+
+
 def _loader(loader: bytes, flash_mb: int) -> bytes:
     """The loader, told how large the flash is: it refuses a partition beyond what its header says."""
     header = bytearray(loader[:-_DIGEST_BYTES])

@@ -17,15 +17,18 @@ from derb_tools.errors import ImageRefused
 _MAGIC = 0xE9
 _HEADER_BYTES = 24
 _DIGEST_BYTES = 32
+_ANY_REVISION = 0xFFFF
 _FLASH_MB = {0: 1, 1: 2, 2: 4, 3: 8, 4: 16, 5: 32}
 
 
 @dataclass(frozen=True)
 class EspImage:
-    """`content`: from its header to its hash, and nothing after; `flash_mb`: what its header says."""
+    """`content`: from its header to its hash, and nothing after; `flash_mb` and the chip's `revisions` (least, most; 301 is
+    v3.1): what its header says."""
 
     content: bytes
     flash_mb: int
+    revisions: tuple[int, int]
 
 
 def read_esp_image(raw: bytes, chip: str, what: str) -> EspImage:
@@ -41,7 +44,15 @@ def read_esp_image(raw: bytes, chip: str, what: str) -> EspImage:
     if image.stored_digest != image.calc_digest:
         raise ImageRefused(f"{what} is damaged: its SHA-256 is not that of its content; fetch it again")
     length = image.data_length + _DIGEST_BYTES
-    return EspImage(raw[:length], _FLASH_MB.get(raw[3] >> 4, 0))
+    return EspImage(raw[:length], _FLASH_MB.get(raw[3] >> 4, 0), _revisions(image, chip))
+
+
+def _revisions(image, chip: str) -> tuple[int, int]:  # type: ignore[no-untyped-def]
+    """As esptool reads them: older images have one digit for the least revision, the minor one on the ESP32-C3."""
+    least, most = image.min_rev_full, image.max_rev_full or _ANY_REVISION
+    if image.max_rev_full == 0 or (least == 0 and most == _ANY_REVISION):
+        least = image.min_rev * (1 if chip == "esp32c3" else 100)
+    return least, most
 
 
 def loader_offset(chip: str) -> int:

@@ -27,16 +27,17 @@ _ROM_BAUD = 115_200
 _SYNC_TRIES = 4
 _LINE_FAULTS = (FatalError, serial.SerialException, OSError, struct.error, StopIteration, RuntimeError)
 # Of these the line is no cause; esptool says them in a FatalError like all else.
-_REFUSALS = ("will not fit", "Secure Boot", "encryption")
+_REFUSALS = ("will not fit", "Secure Boot", "encryption", "chip revision")
 
 
 @dataclass(frozen=True)
 class Found:
-    """A board that answered: chip as in a board file, factory id (12 hex digits), flash in bytes."""
+    """A board that answers: chip as in a board file, its revision (301 is v3.1), factory id (12 hex digits), bytes of flash."""
 
     chip: str
     node: str
     flash_bytes: int
+    revision: int
 
 
 class EspChip:
@@ -50,11 +51,13 @@ class EspChip:
         with _line():
             size = cmds.detect_flash_size(self._esp)
             mac = bytes(self._esp.read_mac("BASE_MAC"))
+            revision = int(self._esp.get_chip_revision())
         if size is None:
             raise NoBoard(
                 "the board does not say how large its flash is: its flash chip is broken or unknown"
             )
-        return Found(self._esp.CHIP_NAME.lower().replace("-", ""), mac.hex(), flash_size_bytes(size) or 0)
+        chip = self._esp.CHIP_NAME.lower().replace("-", "")
+        return Found(chip, mac.hex(), flash_size_bytes(size) or 0, revision)
 
     def md5(self, offset: int, size: int) -> str:
         with _line():

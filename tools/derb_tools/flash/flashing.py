@@ -10,7 +10,7 @@ from derb_tools.boards import Board
 from derb_tools.errors import AskedWrong, ImageRefused, NothingToPull, NotRead
 from derb_tools.firmware_files import firmware_dir
 from derb_tools.flash.at_loader import Tell, again_and_again, start, who
-from derb_tools.flash.board_image import BoardImage, build, check_flash_size
+from derb_tools.flash.board_image import BoardImage, build, check_flash_size, check_revision
 from derb_tools.flash.choice import check_chip, guessed_board, usb_of
 from derb_tools.flash.esp_loader import Found, ResetMode
 from derb_tools.flash.flash_pull import left_on, saved_readings
@@ -63,6 +63,7 @@ def flash(port: str, wish: Wish, store: ImageStore, steps: Steps, tell: Tell) ->
     pulled = None if wish.forget_readings else _saved(port, wish.mode, found, steps, tell)
     with steps.step("image") as said:
         micropython = checked_image(board, wish.image, store)
+        check_revision(micropython, found.revision)
         said.append(f"MicroPython {version_of(micropython)} for {board.image}, whole")
     with steps.step("build") as said:
         check_tls(wish.nodes, micropython)

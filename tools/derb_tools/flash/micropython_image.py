@@ -14,7 +14,7 @@ _VERSION = re.compile(rb"MicroPython v(\d+)\.(\d+)\.(\d+)[^ \0]{0,60} on \d{4}-\
 
 @dataclass(frozen=True)
 class MicroPythonImage:
-    """`version`: of MicroPython; `flash_mb`: of the flash that its loader expects."""
+    """`version`: of MicroPython; `flash_mb`: of the flash that its loader expects; `revisions`: least and most of the chip."""
 
     chip: str
     loader: bytes
@@ -22,6 +22,7 @@ class MicroPythonImage:
     version: tuple[int, int, int]
     table: list[Partition]
     flash_mb: int
+    revisions: tuple[int, int]
 
 
 def read_micropython(raw: bytes, chip: str, name: str) -> MicroPythonImage:
@@ -37,8 +38,15 @@ def read_micropython(raw: bytes, chip: str, name: str) -> MicroPythonImage:
     if app_at is None:
         raise ImageRefused(f"{name}: its partition table has no application")
     app = read_esp_image(raw[app_at - begin :], chip, f"{name}: its application")
+    (least, most), (app_least, app_most) = loader.revisions, app.revisions
     return MicroPythonImage(
-        chip, loader.content, app.content, _version(app.content, name), table, loader.flash_mb
+        chip,
+        loader.content,
+        app.content,
+        _version(app.content, name),
+        table,
+        loader.flash_mb,
+        (max(least, app_least), min(most, app_most)),
     )
 
 
