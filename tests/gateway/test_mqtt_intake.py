@@ -15,6 +15,7 @@ from derb_gateway.intake import Intake
 from derb_gateway.mqtt_intake import MqttIntake
 from derb_gateway.progress import Progress
 from derb_gateway.reconnect import State
+from derb_gateway.registry import Registry
 from derb_gateway.store import Store
 from derb_gateway.writer import Writer
 from derb_tools.downlink import Downlink, decode_downlink
@@ -117,6 +118,25 @@ async def street(broker: Mosquitto) -> AsyncIterator[Street]:
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "derb.sqlite3"
+
+
+async def test_a_gateway_of_several_hears_a_node_once_it_is_in_its_registry(
+    broker: Mosquitto, street: Street, path: Path
+) -> None:
+    broker.settings = broker.settings.model_copy(update={"only_registered": True})
+    gateway = Gateway(path, broker)
+    both, gateway.intake.registry = gateway.intake.registry, Registry({OTHER: OTHER_KEY})
+    await gateway.settled()
+    await street.send(frame(0))
+    await street.send(frame(1, node=OTHER, key=OTHER_KEY), OTHER)
+    await street.receipt(Range(1, 1, 1), OTHER, OTHER_KEY)
+    assert gateway.counter("frames") == 1
+    gateway.intake.registry = both
+    while not street.receipts():  # it looks at its registry now and then
+        await street.send(frame(2))
+        await asyncio.sleep(0.1)
+    assert gateway.sequences() == [1, 2]
+    await gateway.end()
 
 
 async def test_a_receipt_comes_after_the_commit_and_is_retained(
