@@ -110,7 +110,9 @@ def _written(image: BoardImage, port: str, mode: ResetMode, tell: Tell, advance:
 
 def checked_image(board: Board, brought: Path | None, store: ImageStore) -> MicroPythonImage:
     """MicroPython for the board, from the file that was brought or from the store. ImageRefused, PartMissing."""
-    path = brought or store.image(board.image)
+    path = brought or store.image(
+        board.image, lambda content: read_micropython(content, board.chip, board.image)
+    )
     try:
         return read_micropython(path.read_bytes(), board.chip, path.name)
     except OSError as error:

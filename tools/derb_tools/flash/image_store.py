@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,10 @@ RELEASE = "20250415-v1.25.0"
 SITE = "https://micropython.org/resources/firmware"
 
 
+Check = Callable[[bytes], object]
+"""Raises ImageRefused for what is no image for the board."""
+
+
 @dataclass(frozen=True)
 class ImageStore:
     """`folder`: where images are kept; `lock`: what each of them must be; `site`: where they come from."""
@@ -21,16 +26,17 @@ class ImageStore:
     lock: Path
     site: str = SITE
 
-    def image(self, name: str, told: Told = lambda _here, _all: None) -> Path:
-        """The image that a board file calls `name`. At its first use it is fetched and pinned. PartMissing, ImageRefused."""
+    def image(self, name: str, check: Check, told: Told = lambda _here, _all: None) -> Path:
+        """The image that a board file calls `name`; at its first use fetched, checked and pinned. PartMissing, ImageRefused."""
         file = self.folder / f"{name}-{RELEASE}.bin"
         pinned = self._pins().get(file.name)
         if not file.exists():
             self.folder.mkdir(parents=True, exist_ok=True)
             fetch(f"{self.site}/{file.name}", file, told)
-        found = hashlib.sha256(file.read_bytes()).hexdigest()
+        content = file.read_bytes()
+        found = hashlib.sha256(content).hexdigest()
         if pinned is None:
-            self._pin(file.name, found)
+            self._pin_good(file, content, check)
         elif found != pinned:
             file.unlink()
             raise ImageRefused(
@@ -38,6 +44,16 @@ class ImageStore:
                 "deleted; try again, and if it comes out the same, take its line out of the lock file only if you know why"
             )
         return file
+
+    def _pin_good(self, file: Path, content: bytes, check: Check) -> None:
+        try:
+            check(content)
+        except ImageRefused as refused:
+            file.unlink()
+            raise ImageRefused(
+                f"{refused}. It was deleted: does this network want a log-in first? Try again, or bring the file: --image FILE"
+            ) from None
+        self._pin(file.name, hashlib.sha256(content).hexdigest())
 
     def _pins(self) -> dict[str, str]:
         try:
