@@ -28,6 +28,7 @@ from derb_gateway.relay_intake import RelayIntake
 from derb_gateway.releases import Releases, releases_path
 from derb_gateway.reloading import Reloading, limits_of
 from derb_gateway.service_manager import ServiceManager
+from derb_gateway.side_door import SideDoor
 from derb_gateway.signals import told
 from derb_gateway.sinks.kinds import SinkSurroundings
 from derb_gateway.store import Store
@@ -106,6 +107,7 @@ class Server:
         self.releases = Releases(releases_path(kept.path))
         self.writer = Writer(self.store, self.intake.forget, *([measures.committed] if measures else []))
         self.progress = Progress(self.store.last_id())
+        self._side_door = SideDoor(self.writer, self.intake, self.progress, self.orders)
 
     def _take(self, broker: BrokerSettings, measures: "Measures | None") -> None:
         """Begin to take what comes from the street."""
@@ -122,7 +124,7 @@ class Server:
             *([measures.confirmed] if measures else []),
         )
         self._parts.start("intake", self.street.run(self.stop))
-        replay = StreetReplay(self.writer, self.intake, self.progress, self.orders)
+        replay = StreetReplay(self._side_door)
         self._parts.start("replay", replay.run())
         self._pulses = [self.street.pulse]
         if self.config.relay:
@@ -137,9 +139,7 @@ class Server:
             )
             self._parts.start("relays", self.relays.run(self.stop))
             self._pulses.append(self.relays.pulse)
-        pulled = PulledIntake(
-            self.config.store.path, self.clock, self.writer, self.intake, self.progress, self.orders
-        )
+        pulled = PulledIntake(self.config.store.path, self.clock, self._side_door)
         self._parts.start("drop box", pulled.run())
 
     def _forward(self) -> None:
@@ -159,9 +159,7 @@ class Server:
             lambda: self.registry,
             self.put_in_force,
             self.clock,
-            self.writer,
-            self.intake,
-            self.progress,
+            self._side_door,
             self.orders,
         )
         self._parts.start("registry", self.keeper.run())

@@ -5,16 +5,11 @@ import logging
 from functools import partial
 from pathlib import Path
 
-from derb_gateway.arrivals import Arrival, Outcome
+from derb_gateway.arrivals import Arrival
 from derb_gateway.clock import Clock
 from derb_gateway.errors import GatewayError
-from derb_gateway.intake import Intake
-from derb_gateway.orders import OrderBook
-from derb_gateway.progress import Progress
 from derb_gateway.pulled_file import Pulled, forget, read_pulled, set_aside, waiting
-from derb_gateway.reports import note
-from derb_gateway.store import Store
-from derb_gateway.writer import Writer
+from derb_gateway.side_door import SideDoor
 
 log = logging.getLogger(__name__)
 
@@ -25,22 +20,11 @@ _BATCH = 500
 class PulledIntake:
     """One task. A file leaves the drop box only when all of it is on the disk; taken twice, it changes nothing."""
 
-    def __init__(
-        self,
-        path: Path,
-        clock: Clock,
-        writer: Writer,
-        intake: Intake,
-        progress: Progress,
-        orders: OrderBook,
-    ) -> None:
+    def __init__(self, path: Path, clock: Clock, door: SideDoor) -> None:
         """`path`: the store's."""
         self._path = path
         self._clock = clock
-        self._writer = writer
-        self._intake = intake
-        self._progress = progress
-        self._orders = orders
+        self._door = door
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -60,15 +44,10 @@ class PulledIntake:
             return
         arrivals = arrivals_of(pulled, self._clock)
         for at in range(0, len(arrivals), _BATCH):
-            outcome = await self._writer.do_stubbornly(partial(self._write, arrivals[at : at + _BATCH]))
-            await note(self._orders, outcome)
-            self._progress.reached(outcome.last_id)
+            take = partial(self._door.intake.take, arrivals=arrivals[at : at + _BATCH])
+            await self._door.passed(await self._door.writer.do_stubbornly(take))
         forget(path)
         log.info("pulled file taken", extra={"node": pulled.node, "frames": len(arrivals)})
-
-    def _write(self, arrivals: list[Arrival], store: Store) -> Outcome:
-        """Runs in the writer's thread."""
-        return self._intake.take(store, arrivals)
 
 
 def arrivals_of(pulled: Pulled, clock: Clock) -> list[Arrival]:

@@ -6,14 +6,11 @@ from collections.abc import Callable
 
 from derb_gateway.clock import Clock
 from derb_gateway.errors import GatewayError
-from derb_gateway.intake import Intake
 from derb_gateway.orders import OrderBook
 from derb_gateway.place_book import report_places
-from derb_gateway.progress import Progress
 from derb_gateway.registry import Registry
-from derb_gateway.reports import note
+from derb_gateway.side_door import SideDoor
 from derb_gateway.store import Store
-from derb_gateway.writer import Writer
 
 log = logging.getLogger(__name__)
 
@@ -29,17 +26,13 @@ class RegistryKeeper:
         registry: Callable[[], Registry],
         put_in_force: Callable[[Registry], None],
         clock: Clock,
-        writer: Writer,
-        intake: Intake,
-        progress: Progress,
+        door: SideDoor,
         orders: OrderBook,
     ) -> None:
         self._registry = registry
         self._put_in_force = put_in_force
         self._clock = clock
-        self._writer = writer
-        self._intake = intake
-        self._progress = progress
+        self._door = door
         self._orders = orders
         self._places_due_ms = 0
         self._changed = asyncio.Event()
@@ -84,18 +77,17 @@ class RegistryKeeper:
             told = report_places(store, registry, self._orders, now_ms, synchronised=synchronised)
             return told, store.last_id()
 
-        told, last_id = await self._writer.do(write)
+        told, last_id = await self._door.writer.do(write)
         self._places_due_ms = min(registry.closures.next_change(now_ms), now_ms + _LATE_EVERY_MS)
         if told:
-            self._progress.reached(last_id)
+            self._door.progress.reached(last_id)
             log.info("places reported", extra={"reports": told})
 
     async def _let_in(self) -> None:
         """Take what nodes sent that wait no longer; they get their receipts when they next speak."""
-        outcome = await self._writer.do(self._intake.let_in)
+        outcome = await self._door.writer.do(self._door.intake.let_in)
         if outcome.ranges:
-            await note(self._orders, outcome)
-            self._progress.reached(outcome.last_id)
+            await self._door.passed(outcome)
             log.info("nodes let in", extra={"nodes": sorted(outcome.ranges)})
 
     async def _change_or_time(self) -> None:

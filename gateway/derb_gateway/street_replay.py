@@ -8,14 +8,10 @@ the node sends them again before a sink has them.
 import asyncio
 import logging
 
-from derb_gateway import reports
 from derb_gateway.arrivals import Arrival, Outcome
 from derb_gateway.errors import GatewayError
-from derb_gateway.intake import Intake
-from derb_gateway.orders import OrderBook
-from derb_gateway.progress import Progress
+from derb_gateway.side_door import SideDoor
 from derb_gateway.store import Store
-from derb_gateway.writer import Writer
 
 log = logging.getLogger(__name__)
 
@@ -27,13 +23,8 @@ _WANTED = "SELECT id, topic, raw, length, first_ms FROM quarantine JOIN replay U
 class StreetReplay:
     """One task beside the intake."""
 
-    def __init__(
-        self, writer: Writer, intake: Intake, progress: Progress, orders: OrderBook | None = None
-    ) -> None:
-        self._writer = writer
-        self._intake = intake
-        self._progress = progress
-        self._orders = orders
+    def __init__(self, door: SideDoor) -> None:
+        self._door = door
 
     async def run(self) -> None:
         """Look for what is wanted until cancelled."""
@@ -47,10 +38,9 @@ class StreetReplay:
 
     async def replay(self) -> int:
         """Take what is wanted, a few at a time, and return how many were looked at. StoreError."""
-        looked_at, outcome = await self._writer.do(self._take)
+        looked_at, outcome = await self._door.writer.do(self._take)
         if outcome is not None:
-            self._progress.reached(outcome.last_id)
-            await reports.note(self._orders, outcome)
+            await self._door.passed(outcome)
         return looked_at
 
     def _take(self, store: Store) -> tuple[int, Outcome | None]:
@@ -63,11 +53,11 @@ class StreetReplay:
         store.db.executemany("DELETE FROM quarantine WHERE id = ?", [(id_,) for id_ in good])
         store.count({"replayed": len(good)} if good else {})
         log.info("quarantine replayed", extra={"taken": len(good), "still_refused": len(held) - len(good)})
-        return len(held), self._intake.take(store, good.values())
+        return len(held), self._door.intake.take(store, good.values())
 
     def _good(self, topic: str, raw: bytes, length: int, first_ms: int) -> Arrival | None:
         """Return the message if the intake takes it now; what is still refused stays as it is, with its counts."""
         arrival = Arrival.of(
             topic, raw, dup=True, received_ms=first_ms, error_ms=None, synchronised=False, held=True
         )
-        return arrival if length == len(raw) and self._intake.understands(arrival) else None
+        return arrival if length == len(raw) and self._door.intake.understands(arrival) else None

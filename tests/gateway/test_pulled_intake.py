@@ -22,6 +22,7 @@ from derb_gateway.pulled_file import (
     set_aside,
 )
 from derb_gateway.pulled_intake import PulledIntake, arrivals_of
+from derb_gateway.side_door import SideDoor
 from derb_gateway.store import Store
 from derb_gateway.writer import Writer
 from gateway.kit import (
@@ -68,7 +69,8 @@ class Gate:
         self.writer = Writer(self.store, intake.forget)
         self.orders = OrderBook(orders_path(self.path))
         self.progress = Progress(0)
-        self.intake = PulledIntake(self.path, self.clock, self.writer, intake, self.progress, self.orders)
+        door = SideDoor(self.writer, intake, self.progress, self.orders)
+        self.intake = PulledIntake(self.path, self.clock, door)
 
     async def rows(self) -> list[tuple[int, int, int | None]]:
         query = "SELECT seq, observed_ms, error_ms FROM reading ORDER BY id"

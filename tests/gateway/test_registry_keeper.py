@@ -11,6 +11,7 @@ from derb_gateway.orders import OrderBook, orders_path
 from derb_gateway.progress import Progress
 from derb_gateway.registry import Registry, Term, parse_registry, registry_of
 from derb_gateway.registry_keeper import RegistryKeeper
+from derb_gateway.side_door import SideDoor
 from derb_gateway.store import Store
 from derb_gateway.writer import Writer
 from gateway.kit import NODE, NOW_MS, OTHER, OTHER_KEY, STRANGER, StillClock, arrival, frame, registry
@@ -32,9 +33,7 @@ class Gateway:
             lambda: self.registry,
             self.put_in_force,
             self.clock,
-            self.writer,
-            self.intake,
-            self.progress,
+            SideDoor(self.writer, self.intake, self.progress, self.orders),
             self.orders,
         )
 

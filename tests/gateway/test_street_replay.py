@@ -10,6 +10,7 @@ from derb_gateway.cli import app
 from derb_gateway.intake import Intake
 from derb_gateway.progress import Progress
 from derb_gateway.registry import Registry, load_registry
+from derb_gateway.side_door import SideDoor
 from derb_gateway.store import Store
 from derb_gateway.street_quarantine import StreetQuarantine, Which
 from derb_gateway.street_replay import StreetReplay
@@ -31,7 +32,7 @@ class Street:
         self.store = Store(folder / "derb.sqlite3")
         self.intake = Intake(Registry(dict.fromkeys((NODE, OTHER), bytes(32))))
         self.writer = Writer(self.store, self.intake.forget)
-        self.replay = StreetReplay(self.writer, self.intake, Progress(self.store.last_id()))
+        self.replay = StreetReplay(SideDoor(self.writer, self.intake, Progress(self.store.last_id())))
 
     async def fill(self) -> None:
         come = [
