@@ -32,42 +32,53 @@ def distance_mm(echo_us, temp_c100):
 
 def twice(far_mm, near_mm):
     """Return whether an echo may have gone the way to `near_mm` twice: refuse, lid, refuse, sensor."""
-    return abs(far_mm - 2 * near_mm) <= near_mm // 16 + 20
+    return abs(far_mm - 2 * near_mm) <= near_mm // 32 + 20
 
 
-def groups(sorted_mm):
-    """Return (distance, echoes) of each stretch of sorted echoes that is one surface, nearest first."""
+def groups(sorted_mm, least=LEAST):
+    """Return (distance, echoes) of each stretch of sorted echoes that is one surface, nearest first.
+
+    `least`: echoes that make one.
+    """
     found = []
     first = 0
     for i in range(1, len(sorted_mm) + 1):
         if i == len(sorted_mm) or sorted_mm[i] - sorted_mm[i - 1] > GAP_MM:
-            surface = _surface(sorted_mm[first:i], len(sorted_mm))
-            if surface is not None:
-                found.append((surface, i - first))
+            window = _surface(sorted_mm[first:i], len(sorted_mm))
+            if len(window) >= least:
+                found.append((_middle(window), len(window)))
             first = i
     return found
 
 
 def _surface(stretch, echoes):
-    window = _densest(stretch, WINDOW_MM)
+    window = densest(stretch, WINDOW_MM)
     if len(window) * 2 < len(stretch):
         # No one spot answers for half of it: rough refuse if most echoes are of it, else chance.
-        window = _densest(stretch, _WIDE_MM)
-        if len(window) * 3 < len(stretch) * 2 or len(window) * 2 < echoes:
-            return None
-    if len(window) < LEAST:
-        return None
-    # The mean of the middle half: steadier than the median, and as deaf to what lies far out.
-    middle = stretch[len(stretch) // 4 : len(stretch) - len(stretch) // 4]
-    return sum(middle) // len(middle)
+        window = densest(stretch, _WIDE_MM)
+        if len(window) * 3 < len(stretch) * 2 or len(window) * 4 < echoes * 3:
+            return []
+    return window
 
 
-def _densest(sorted_mm, width_mm):
+def _middle(window):
+    # The mean of the second quarter: a facet or a detour answers later than the surface, nothing earlier.
+    first = len(window) // 4
+    nearer = window[first : max(first + 1, (len(window) + 1) // 2)]
+    return sum(nearer) // len(nearer)
+
+
+def between(echoes_mm, least_mm, most_mm=10000):
+    """Return the echoes from there."""
+    return [at for at in echoes_mm if least_mm <= at <= most_mm]
+
+
+def densest(sorted_mm, width_mm):
+    """Return the most echoes that lie within `width_mm`."""
     best_first = best_end = start = 0
     for i in range(len(sorted_mm)):
         while sorted_mm[i] - sorted_mm[start] > width_mm:
             start += 1
-        # Of equal ones the farther: walls and hinges are nearer than refuse.
-        if i + 1 - start >= best_end - best_first:
+        if i + 1 - start > best_end - best_first:
             best_first, best_end = start, i + 1
     return sorted_mm[best_first:best_end]

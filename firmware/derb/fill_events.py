@@ -7,7 +7,7 @@ from micropython import const
 
 # A quick fall that lasts: refuse settles by up to 5 points an hour, a heap's top slides by some 10; crews take a third or more.
 _FALL_X10 = const(140)
-_SETTLES_X10_AN_HOUR = const(10)
+_SETTLES_X10_AN_HOUR = const(5)
 _CLEAR_FALL_X10 = const(300)  # no heap slides so far: a second burst of pings is proof enough
 _RARE_MIN = const(90)  # with so long between levels, the one before the last is of another day's heap
 _USUAL_MIN = const(30)
@@ -45,8 +45,8 @@ class FillEvents:
 
     @property
     def high(self):
-        """Whether the last known level was high."""
-        return bool(self._recent) and self._recent[-1] >= _HIGH_X10
+        """Whether the last known level was high, and nothing was seen that is lower."""
+        return not self._falls and bool(self._recent) and self._recent[-1] >= _HIGH_X10
 
     def step(self, status, level_x10, again=False, elapsed_s=None):
         """Take one reading; `again`: a second burst of pings has already confirmed it.
@@ -66,6 +66,8 @@ class FillEvents:
                 self._recent = [(self._recent[-1] + 1000) // 2]
             self._close = True
             self._watch_brim(1000, again)
+        elif status == "unstable" and self._fulls == 1:
+            self._fulls = 0  # something answers from beyond
 
     def _follow(self, level_x10, again):
         rare = self._unseen_min >= _RARE_MIN

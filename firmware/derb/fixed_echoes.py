@@ -3,7 +3,8 @@
 from micropython import const
 
 _SAME_MM = const(30)  # noise, and 10 K of temperature at half a metre
-# Weight of a place: per echo from it, when it is believed (three close together), at most.
+# Weight of a place: per reading that saw it, when it is believed (three in a row), at most. Not per echo: one reading that
+# took a detour for the refuse would make the refuse itself a wall.
 _SEEN, _KNOWN, _MOST = const(4), const(12), const(32)
 
 LAYOUT = "HBHB"
@@ -30,7 +31,7 @@ class FixedEchoes:
             seen = [mm for mm in nearer_mm if not weight or abs(mm - at) <= _SAME_MM]
             if seen:
                 at = (3 * at + seen[0]) // 4 if weight else seen[0]
-                weight = min(_MOST, weight + _SEEN * len(seen))
+                weight = min(_MOST, weight + _SEEN)
                 nearer_mm = [mm for mm in nearer_mm if abs(mm - at) > _SAME_MM]
             elif weight:
                 weight -= 1

@@ -17,11 +17,11 @@ from derb.echoes import (
     GAP_MM,
     LEAST,
     WINDOW_MM,
+    between,
     distance_mm,
-    twice,
 )
 from derb.fixed_echoes import FixedEchoes
-from derb.surface import continues, surface
+from derb.surface import agree, beyond, continues, surface
 
 NO_START = const(-1)
 NO_END = const(-2)
@@ -38,6 +38,8 @@ REACH_MM = const(6000)
 _ABOVE_FULL_MM = const(20)
 _LEAST_BLIND_MM = const(20)  # HC-SR04, the shortest of all
 _LOW_X10 = const(250)
+_FEW_PINGS = const(6)
+_CLEAR_MM = const(40)
 # Minutes in doubt before a higher surface counts though a farther one still answers a little, and the same for a leap
 # onto a place where a wall is known to be.
 _PATIENCE_MIN = const(90)
@@ -51,7 +53,7 @@ _AIR_USUAL_C100 = const(2000)
 
 # version, last, candidate, minutes in doubt and since the last distance, air, fixed places
 _LAYOUT = "<BHHHBh" + fixed_echoes.LAYOUT
-_VERSION = const(2)
+_VERSION = const(3)
 SAVED_SIZE = const(20)
 
 
@@ -94,7 +96,7 @@ class Level:
             return status, None, None
         self._last_mm, self._doubt_min, self._unseen_min, self._candidate_mm = mm, 0, 0, 0
         level_x10 = self.level_x10(mm)
-        passed = [at for at in near + good if at < mm - GAP_MM]
+        passed = between(near + good, 0, mm - GAP_MM)
         if level_x10 < _LOW_X10 or len(passed) >= LEAST:
             self._fixed.learn(passed)
         return OK, mm, level_x10
@@ -162,41 +164,52 @@ class Level:
                 far.append(mm)
         near.sort()
         good.sort()
+        far.sort()
         return near, good, far
 
     def _judge(self, near, good, far, pings, again):
         returned = len(near) + len(good) + len(far)
-        mm, count = surface(near, good, returned, self._fixed, self._last_mm)
-        steady = count and continues(mm, self._last_mm)
+        least = LEAST if pings > _FEW_PINGS else 1 + pings // 3
+        mm, count = surface(near, good, far, self._fixed, self._last_mm, least)
+        if 0 < count < least and returned * 2 < pings:
+            count = 0  # no wall outshouts the refuse: it is foam that swallows it
+        if 0 < count < LEAST and not continues(mm, self._last_mm):
+            # Of so few pings one or two are believed only where there was something before.
+            before_mm, self._candidate_mm = self._candidate_mm, mm
+            if abs(mm - before_mm) > WINDOW_MM:
+                return UNSTABLE, None
+        # The fewer echoes, the nearer to where the refuse was they must come from.
+        steady = count and (
+            continues(mm, self._last_mm) if count * 3 >= pings else abs(mm - self._last_mm) <= WINDOW_MM
+        )
         if steady and len(near) > count:
             # The tail of what lies in the blind zone is no surface of its own.
-            steady = mm - near[len(near) // 2] > APART_MM
+            steady = mm - near[-1] > WINDOW_MM
         if steady and self._fixed.has(mm):
             steady = count * 3 >= pings  # what hardly answers at a wall's place is the wall
         if not count or not steady and (count * 3 < pings or len(near) > count):
             return self._reason(near, good + far, len(far), pings), None
-        if self._believed(mm, good + far, returned, returned * 3 >= pings * 2, again):
+        if self._believed(mm, good, returned, returned * 3 >= pings * 2, again):
             return OK, mm
         self._doubt_min = min(_STUBBORN_MIN, self._doubt_min + self._step_min)
         return UNSTABLE, None
 
     def _believed(self, mm, rest, returned, heard_well, again):
         """Return whether what answers at `mm` is refuse, seeing what answers from beyond it."""
-        past = [at for at in rest if at - mm > APART_MM and not twice(at, mm)]
-        if self._last_mm - mm <= GAP_MM:
-            passed = _one_place(past, mm + 2 * APART_MM) or past and self._fixed.has(mm)
-            return not passed or self._doubt_min >= _STUBBORN_MIN
-        old = sum(at - mm > APART_MM and abs(at - self._last_mm) <= WINDOW_MM for at in rest)
-        # Where all that answers is at a wall's place, and nothing beyond it, the refuse has come up to it.
+        past = beyond(rest, mm)
         at_wall = self._fixed.has(mm)
-        beyond = any(
-            at - mm > WINDOW_MM and (continues(at, self._last_mm) or not twice(at, mm)) for at in rest
-        )
-        high = self._last_mm - mm > self._jump_mm(self._unseen_min)
-        walled = len(past) > 1 or at_wall and (beyond or high or not heard_well)
+        rise_mm = self._last_mm - mm
+        if rise_mm <= (WINDOW_MM if at_wall else GAP_MM):
+            passed = past if at_wall else agree(between(past, mm + 2 * APART_MM))
+            return not passed or self._doubt_min >= _STUBBORN_MIN
+        old = len(between(rest, max(mm + APART_MM, self._last_mm - WINDOW_MM), self._last_mm + WINDOW_MM))
+        # Where all that answers is at a wall's place, and nothing beyond it, the refuse has come up to it.
+        behind = past or between(rest, max(mm + WINDOW_MM, self._last_mm - GAP_MM), self._last_mm + GAP_MM)
+        high = rise_mm > self._jump_mm(self._unseen_min)
+        walled = agree(past) or at_wall and (behind or high or not heard_well)
         high = high or walled or at_wall or old > 1
         seen_again = again or mm <= self._candidate_mm + APART_MM
-        patience_min = _STUBBORN_MIN if walled else _PATIENCE_MIN if old else 0
+        patience_min = _STUBBORN_MIN if walled or old * 5 >= returned else _PATIENCE_MIN if old else 0
         if old * 8 < returned and not high or seen_again and self._doubt_min >= patience_min:
             return True
         self._candidate_mm = mm
@@ -212,8 +225,12 @@ class Level:
 
     def _seen_past(self, near, rest):
         """Return whether what is near stands beside the beam: the refuse behind it answers."""
-        behind = [mm for mm in rest if mm > near[len(near) // 2] + APART_MM]
-        return len(behind) > 1 or bool(behind) and continues(behind[0], self._last_mm)
+        near_mm = near[len(near) // 2]
+        if len(between(rest, near_mm + APART_MM)) > 1:
+            return True
+        clear = between(rest, near[-1] + _CLEAR_MM)  # and not the end of what lies near
+        known = clear and (continues(clear[0], self._last_mm) or self._fixed.has(near_mm))
+        return bool(known) or agree(clear) >= LEAST
 
     def _jump_mm(self, unseen_min):
         """Return by how much refuse hardly rises in that time: more is looked at twice."""
@@ -225,9 +242,3 @@ def _step_min(elapsed_s):
     if elapsed_s is None:
         return _USUAL_MIN
     return max(0, min(_LONGEST_STEP_MIN, elapsed_s // 60))
-
-
-def _one_place(sorted_mm, beyond_mm):
-    """Return whether two of the echoes from farther than `beyond_mm` came from one place: chance does not do that twice."""
-    far = [at for at in sorted_mm if at > beyond_mm]
-    return any(b - a <= WINDOW_MM for a, b in zip(far, far[1:]))

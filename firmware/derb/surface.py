@@ -1,24 +1,33 @@
 """Which of a reading's echoes are the refuse: walls answer nearer, double ways farther. Integers only, no hardware."""
 
-from derb.echoes import APART_MM, GAP_MM, LEAST, WINDOW_MM, groups, twice
+from micropython import const
+
+from derb.echoes import APART_MM, GAP_MM, LEAST, WINDOW_MM, between, densest, groups, twice
+
+# Two echoes nearer to each other than this have no room for two surfaces between them.
+_NEXT_MM = const(30)
 
 
-def surface(near, good, returned, fixed, last_mm):
-    """Return (mm, count) of the refuse, or (0, 0).
+def surface(near, good, far, fixed, last_mm, least=LEAST):
+    """Return (mm, count) of the refuse; it is not found if the count is 0.
 
-    `near`, `good`: sorted echoes in mm from inside the blind zone and from the container; `returned`: all that came back;
-    `fixed`: the known walls; `last_mm`: where the refuse was before, 0 if not known.
+    `near`, `good`, `far`: sorted echoes in mm from inside the blind zone, from the container and from beyond its floor;
+    `fixed`: the known walls; `last_mm`: where the refuse was before, 0 if not known; `least`: echoes that make a surface.
     """
-    loose = [at for at in good if not fixed.has(at)]
-    mm, count = _chosen(groups(loose), returned, last_mm)
+    returned = len(near) + len(good) + len(far)
+    loose = _loose(good, fixed)
+    mm, count = _chosen(groups(loose, least), loose, returned, last_mm)
     if not count and len(loose) < len(good):
         # Beside a wall that outshouts it, two echoes are enough of a surface that was there before.
         mm, count = _continued(loose, last_mm)
     if not count or count * 5 < returned and not continues(mm, last_mm):
-        mm, count = _chosen(groups(good), returned, last_mm)
+        mm, count = _chosen(groups(good, least), good, returned, last_mm)
     # Refuse in the blind zone is heard at twice its distance too.
     if len(near) >= LEAST and len(near) >= count and twice(mm, near[len(near) // 2]):
-        return 0, 0
+        count = 0
+    scattered = _stray(good + far, mm, fixed) if count else 0
+    if scattered >= count or 2 * scattered >= count and not continues(mm, last_mm):
+        count = 0  # of echoes from anywhere some agree by chance
     return mm, count
 
 
@@ -27,12 +36,47 @@ def continues(mm, last_mm):
     return abs(mm - last_mm) <= GAP_MM
 
 
+def beyond(sorted_mm, mm):
+    """Return what answers from farther than a surface at `mm`, its double way apart."""
+    return [at for at in sorted_mm if at - mm > APART_MM and not twice(at, mm)]
+
+
+def agree(sorted_mm):
+    """Return how many of these echoes came from one place; 0 if most of them did not: so do detours and noise."""
+    count = len(densest(sorted_mm, WINDOW_MM))
+    return count if count > 1 and count * 2 > len(sorted_mm) else 0
+
+
+def _loose(good, fixed):
+    loose = []
+    wall_mm = 0
+    for at in good:
+        if fixed.has(at) or wall_mm and at - wall_mm <= _NEXT_MM:
+            wall_mm = at  # the wall, or its ragged end
+        else:
+            wall_mm = 0
+            loose.append(at)
+    return loose
+
+
+def _stray(echoes_mm, mm, fixed):
+    """Return how many echoes are neither of the surface at `mm` and its facets, once or twice, nor of another place."""
+    rest = []
+    for at in echoes_mm:
+        if not -WINDOW_MM <= at - mm <= 2 * WINDOW_MM and not twice(at, mm) and not fixed.has(at):
+            rest.append(at)
+    scattered = len(rest)
+    for _, count in groups(rest):
+        scattered -= count
+    return scattered
+
+
 def _continued(loose, last_mm):
-    same = [at for at in loose if abs(at - last_mm) <= WINDOW_MM]
+    same = between(loose, last_mm - WINDOW_MM, last_mm + WINDOW_MM)
     return (sum(same) // len(same), len(same)) if len(same) > 1 else (0, 0)
 
 
-def _chosen(found, returned, last_mm):
+def _chosen(found, echoes_mm, returned, last_mm):
     if not found:
         return 0, 0
     main = max(found, key=lambda group: (group[1], group[0]))
@@ -42,5 +86,10 @@ def _chosen(found, returned, last_mm):
     back = found[-1]
     if back[0] - main[0] <= APART_MM or back[1] * 5 < returned:
         return main
-    # Sound has passed what answers most: a wall or a hinge, unless the farther echo went its way twice.
-    return main if twice(back[0], main[0]) and not continues(back[0], last_mm) else back
+    # Sound has passed what answers most: a wall or a hinge, unless the farther echo went its way twice, or is one of the
+    # detours past it, which end anywhere.
+    if not continues(back[0], last_mm) and (
+        twice(back[0], main[0]) or agree(beyond(echoes_mm, main[0])) < LEAST
+    ):
+        return main
+    return back

@@ -27,17 +27,22 @@ def test_a_distance_is_right_within_2_mm_at_any_temperature():
 
 
 def test_echoes_of_one_surface_are_one_group():
-    assert groups([990, 1000, 1004, 1010, 1050]) == [(1004, 5)]
-    assert groups([300, 305, 309, 1000, 1003, 1003, 1004]) == [(304, 3), (1003, 4)]
+    assert groups([990, 1000, 1004, 1010, 1050]) == [(1002, 5)]
+    assert groups([300, 305, 309, 1000, 1003, 1003, 1004]) == [(302, 3), (1003, 4)]
 
 
 def test_what_lies_far_out_in_a_group_does_not_move_it():
-    assert groups([998, 1000, 1000, 1002, 1002, 1004, 1060, 1130]) == [(1002, 8)]
+    assert groups([998, 1000, 1000, 1002, 1002, 1004, 1060, 1130]) == [(1000, 6)]
 
 
 def test_rough_refuse_is_one_surface_if_most_echoes_are_of_it():
-    assert groups([900, 935, 970, 990, 1015, 1040, 1060]) == [(990, 7)]
-    assert groups([300, 302, 304, 306, 308, 310, 900, 970, 1010, 1080]) == [(305, 6)]
+    assert groups([900, 935, 970, 990, 1015, 1040, 1060]) == [(965, 7)]
+    assert groups([300, 302, 304, 306, 308, 310, 900, 970, 1010, 1080]) == [(303, 6)]
+
+
+def test_facets_and_detours_answer_later_and_do_not_move_the_surface():
+    assert groups([1328, 1330, 1344, 1346, 1355, 1361, 1417, 1441, 1502, 1525]) == [(1337, 6)]
+    assert groups([500, 502, 504, 505, 540, 545, 548, 552]) == [(504, 8)]
 
 
 def test_two_echoes_or_a_scatter_are_none():

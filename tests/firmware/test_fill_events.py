@@ -112,7 +112,7 @@ def test_with_hours_between_readings_one_is_enough_and_refuse_may_settle():
 
     assert told([600, 100, 420, 640], 14400) == [1]
     assert told([600, 100, 620, 640], 900) == []
-    assert told([600, 430, 440], 14400) == [], "settled in four hours"
+    assert told([600, 450, 455], 14400) == [], "settled in four hours"
     assert told([600, 430, 440], 900) == [2]
     assert told([300, 500, 700, 450], 14400) == [3], "the reading before last is of no account"
 

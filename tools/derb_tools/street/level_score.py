@@ -18,7 +18,9 @@ FELL_POINTS = 20.0
 """A fall between two good readings that counts as a collection where the detector names none."""
 COLLECTION_WORTH_POINTS = 15.0
 COLLECTION_WITHIN_READINGS = 3
-TABLE_KNOTS = 9
+TABLE_KNOTS = 11
+TABLE_BENDS, TABLE_RISES = 3.0, 2.0
+"""How firmly a table is held to a straight line, and to rising as the level does, where little was seen."""
 YEAR_MS = 365.25 * 86400e3
 
 
@@ -194,9 +196,11 @@ def _rms_with_table(level_pct: Floats, fill_pct: Floats) -> float | None:
     half = len(level_pct) // 2
     if half < 10 * TABLE_KNOTS:
         return None
-    knots = np.linspace(float(level_pct.min()), float(level_pct.max()) + 1e-6, TABLE_KNOTS)
-    weights = np.array([np.interp(level_pct, knots, unit) for unit in np.eye(TABLE_KNOTS)]).T
-    smooth = 0.3 * np.diff(np.eye(TABLE_KNOTS), n=2, axis=0)
-    learnt = np.vstack([weights[:half], smooth])
-    table = np.linalg.lstsq(learnt, np.concatenate([fill_pct[:half], np.zeros(len(smooth))]), rcond=None)[0]
+    knots = np.linspace(0.0, 100.0, TABLE_KNOTS)
+    units = np.eye(TABLE_KNOTS)
+    weights = np.array([np.interp(level_pct, knots, unit) for unit in units]).T
+    straight, rising = TABLE_BENDS * np.diff(units, n=2, axis=0), TABLE_RISES * np.diff(units, axis=0)
+    learnt = np.vstack([weights[:half], straight, rising])
+    wanted = np.concatenate([fill_pct[:half], np.zeros(len(straight)), TABLE_RISES * np.diff(knots)])
+    table = np.linalg.lstsq(learnt, wanted, rcond=None)[0]
     return _rms(weights[half:] @ table, fill_pct[half:])
