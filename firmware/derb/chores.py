@@ -67,8 +67,8 @@ class Chores:
         return answers.DONE, 0
 
     def _self_test(self):
-        """Measure once, keep the readings; return the sensor fault."""
-        queue.keep(self._board, once.call("sense", "test", self._board))
+        """Measure once, and keep the readings; return the sensor fault."""
+        queue.keep(self._board, once.call("checkup", "run", self._board))
         return self._board.fault
 
     def _begin_update(self, command):

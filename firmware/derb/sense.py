@@ -18,19 +18,8 @@ def run(node):
         node.log("level", node.crumbs.level, node.crumbs.failed_in, node.crumbs.cause)
     if sensing:
         node.said = _due(node, sensing)
-        _remember(node, sensing)
+        keep(node, sensing)
     node.kept.vitals.sense_ms = time.ticks_diff(time.ticks_ms(), node.began_ms)
-
-
-def test(node):
-    """Measure once; return what was said."""
-    from derb.deadline import Deadline
-
-    sensing = make(node)
-    said = sensing.sense(node.clock.now, Deadline(node.config.episode_s * 1000), True)
-    _remember(node, sensing)
-    node.feed()
-    return said
 
 
 def forget(node):
@@ -100,7 +89,8 @@ def _due(node, sensing):
     return sensing.sense(node.clock.now, node.budget.within(node.config.episode_s * 1000), node.first)
 
 
-def _remember(node, sensing):
+def keep(node, sensing):
+    """Keep what it must know at the next wake, and what others ask it."""
     node.kept.sensing = sensing.dumps()
     node.state, node.fault, node.watches = sensing.state, sensing.fault, sensing.watches
     if node.config.kind == "level":

@@ -27,10 +27,15 @@ class FakeLIS3DH(Timed):
 
     def __init__(self, pull_mg=(0, 0, 1000)):
         self.low_samples = 0
+        self.push_mg = (400, 400, 400)  # what the self-test adds
+        self.samples_since = 0
         super().__init__(pull_mg)
 
     def written(self, register, value):
         super().written(register, value)
+        if register == 0x23:
+            assert value & 6 in (0, 2), "only self-test 0 is simulated"
+            self.samples_since = 0
         if register == 0x20:
             self.done_us = None
             if value >> 4:
@@ -60,6 +65,7 @@ class FakeLIS3DH(Timed):
         if register == 0x27:
             return self._status()
         if register == 0x2D:
+            self.samples_since += 1
             self.begin(100)
         if register == 0x31:
             self.registers[0x31] = 0
@@ -69,6 +75,9 @@ class FakeLIS3DH(Timed):
         if not self.finished():
             return 0
         for i in range(3):
-            raw = max(-512, min(511, self.sample[i] // 4)) << 6
+            pushed_mg = self.push_mg[i] if self.registers[0x23] & 2 else 0
+            if self.samples_since == 0:
+                pushed_mg //= 2  # table 4, note 6: right after two samples
+            raw = max(-512, min(511, (self.sample[i] + pushed_mg) // 4)) << 6
             self.put(0x28 + 2 * i, (raw & 0xFFFF).to_bytes(2, "little"))
         return 0xFF if self.clock.us >= self.done_us + 100000 else 0x0F  # with overruns

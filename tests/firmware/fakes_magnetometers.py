@@ -77,8 +77,11 @@ class FakeQMC5883P(Timed):
         super().__init__(sample)
         self.overflow = overflow
         self.told = False
+        self.push = (600, 600, 600)  # what the self-test adds, in counts at 30 gauss
 
     def written(self, register, value):
+        if register == 0x0B:
+            assert self.registers[0x0A] & 3 == 0 or not value & 0x40, "begins the self-test while it measures"
         if register == 0x0A:
             before = self.registers[0x0A] & 3
             assert before == 0 or value & 3 in (0, before), "changed the mode without suspending"
@@ -93,6 +96,9 @@ class FakeQMC5883P(Timed):
         if not self.finished():
             return 0
         self.put(0x01, self.sample)
+        if self.registers[0x0B] & 0x40:
+            assert self.registers[0x0B] & 0x0C == 0, "tests itself at another range"
+            self.put(0x01, b"".join((count & 0xFFFF).to_bytes(2, "little") for count in self.push))
         self.told = True
         self.begin(100)
         return 1 | (2 if self.overflow else 0)
@@ -160,6 +166,7 @@ class FakeMMC5983MA(Timed):
     def __init__(self, sample=(0, 0, 0), offset=(0, 0, 0), temp=125):
         self.offset = offset
         self.temp = temp
+        self.coil = True  # False: SET and RESET do nothing
         self.sign = 0  # after power-on nobody knows how it is magnetised
         self.task = 0
         self.ready_us = 0
@@ -177,7 +184,7 @@ class FakeMMC5983MA(Timed):
 
     def _command(self, value):
         if value in (8, 0x10):
-            self.sign = 1 if value == 8 else -1
+            self.sign = 1 if value == 8 or not self.coil else -1
             self.pulse_us = self.clock.us
             return
         if value == 1:

@@ -7,6 +7,7 @@ from derb.drivers import (
     FAULT_IDENTITY,
     FAULT_MOUNTING,
     FAULT_NONSENSE,
+    FAULT_SELF_TEST,
     FAULT_TIMEOUT,
     SensorError,
 )
@@ -105,6 +106,48 @@ def test_it_is_set_up_once():
     assert LIS3DH(bus, sleep_ms=bus.clock.sleep_ms).start() is False
     driver.stop()
     assert driver.start() is True
+
+
+def test_the_self_test_knows_the_limits_of_table_4():
+    for counts, passes in (
+        ((17, 17, 17), True),
+        ((-100, -200, -17), True),
+        ((360, 100, 200), True),
+        ((16, 100, 100), False),
+        ((100, 16, 100), False),
+        ((100, 100, -16), False),
+        ((361, 100, 100), False),
+        ((0, 0, 0), False),
+    ):
+        chip, bus, driver = wired((-40, 32, 0))  # room for 360 counts either way
+        driver.start()
+        chip.push_mg = tuple(4 * count for count in counts)
+        if passes:
+            driver.self_test(bus.clock.deadline(5000))
+        else:
+            assert fault_of(lambda: driver.self_test(bus.clock.deadline(5000))) == FAULT_SELF_TEST, counts
+        assert driver.start() is False
+        assert driver.read(bus.clock.deadline(5000)) == (-40, 32, 0)
+
+
+def test_the_self_test_leaves_the_watch_and_raises_no_alarm():
+    chip, bus, driver = wired()
+    driver.start()
+    driver.watch(45, 10, bus.clock.deadline(5000))
+    driver.self_test(bus.clock.deadline(5000))
+    assert not chip.pin()
+    chip.feel((1000, 0, 0), 101)
+    assert chip.pin()
+
+
+def test_a_self_test_cut_short_is_undone_by_the_next_start():
+    chip, bus, driver = wired()
+    driver.start()
+    bus.transfers, bus.broken_after = 0, 40
+    assert fault_of(lambda: driver.self_test(bus.clock.deadline(5000))) == FAULT_ABSENT
+    bus.broken_after = None
+    driver.start()
+    assert driver.read(bus.clock.deadline(5000)) == UPRIGHT
 
 
 def test_a_status_of_all_ones_after_a_long_sleep_is_no_nonsense():

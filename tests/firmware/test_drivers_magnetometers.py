@@ -349,6 +349,55 @@ def test_the_self_test_of_the_rm3100_wants_all_three_oscillators():
         driver.read(bus.clock.deadline(5000))
 
 
+def test_the_self_test_of_the_qmc5883p_knows_the_limits_of_its_maker():
+    for counts, passes in (
+        ((120, 1800, 600), True),
+        ((-600, -120, -1800), True),
+        ((119, 600, 600), False),
+        ((600, 1801, 600), False),
+        ((600, 600, 0), False),
+    ):
+        chip = FakeQMC5883P()
+        chip.push = counts
+        bus, driver = wired(QMC5883P, chip)
+        driver.start()
+        if passes:
+            driver.self_test(bus.clock.deadline(5000))
+        else:
+            assert fault_of(lambda: driver.self_test(bus.clock.deadline(5000)))[0] == FAULT_SELF_TEST, counts
+        assert driver.start() is True
+        assert driver.read(bus.clock.deadline(5000))[:3] == (0, 0, 0)
+
+
+def test_the_self_test_of_the_mmc5983ma_wants_a_field_that_turns_over():
+    earth, offset = (4000, -2000, 5000), (900, -700, 300)
+    for coil, sample, passes in (
+        (True, earth, True),
+        (False, earth, False),
+        (True, (200, 100, -100), False),  # 0.6 uT or so: no such place on Earth
+    ):
+        chip = FakeMMC5983MA(sample, offset)
+        chip.coil = coil
+        bus, driver = wired(MMC5983MA, chip)
+        driver.start()
+        if passes:
+            driver.self_test(bus.clock.deadline(5000))
+        else:
+            assert fault_of(lambda: driver.self_test(bus.clock.deadline(5000)))[0] == FAULT_SELF_TEST
+    # A field that is another one a moment later is a loose wire, or a car.
+    chip = FakeMMC5983MA(earth, offset)
+    bus, driver = wired(MMC5983MA, chip)
+    driver.start()
+    slept = bus.clock.sleep_ms
+
+    def drifting(ms):
+        slept(ms)
+        chip.sample = tuple(axis + 30 for axis in chip.sample)
+
+    driver._registers.sleep_ms = drifting
+    assert fault_of(lambda: driver.self_test(bus.clock.deadline(5000)))[0] == FAULT_SELF_TEST
+
+
 def test_no_conversion_leaves_the_small_ints_of_a_32_bit_board():
     from derb.drivers import hmc5883l, mmc5983ma, qmc5883l, qmc5883p, rm3100
 

@@ -110,6 +110,10 @@ def test_battery_key_chips_and_settings_say_what_to_do() -> None:
     assert failed(by_name(of_battery(3100, 3300))) == {"battery"}
     absent = [{"part": "magnetometer", "found": False, "says": "nothing answers on the bus"}]
     assert failed(by_name(of_chips(absent))) == {"magnetometer"}
+    found = {"part": "magnetometer", "found": True, "name": "LIS3MDL"}
+    assert by_name(of_chips([found | {"self_test": ""}]))["self-test"].passed
+    assert failed(by_name(of_chips([found | {"self_test": "failed its self-test"}]))) == {"self-test"}
+    assert set(by_name(of_chips([found | {"self_test": None}]))) == {"magnetometer"}
     assert failed(by_name(of_identity({"problem": "not JSON", "key": False}))) == {"settings", "key"}
 
 
@@ -176,7 +180,7 @@ def test_over_a_bad_line_the_verdict_is_the_same(harm: Callable[[bytes], bytes],
         desk.cable.to_board = harm
         _, report = selftest(desk)
     assert problems(report) == {"broker"}
-    assert len(report["checks"]) == 9
+    assert len(report["checks"]) == 10
 
 
 def test_interrupted_at_random_bytes_the_node_can_be_tested_again(tmp_path: Path) -> None:

@@ -62,12 +62,20 @@ def of_chips(found: Sequence[Mapping[str, Any]]) -> Iterator[Check]:
     for chip in found:
         if chip["found"]:
             yield Check(chip["part"], str(chip["name"]))
+            yield from _own_test(chip["self_test"])
         else:
             yield Check(
                 chip["part"],
                 str(chip["says"]),
                 "look at its wires: power, ground, the pins of docs/wiring or `derb boards`",
             )
+
+
+def _own_test(said: str | None) -> Iterator[Check]:
+    """What the chip says of itself: "" passed, None: it cannot test itself."""
+    again = "hold the node still, magnets and steel away, then again; if it stays, change the chip"
+    if said is not None:
+        yield Check("self-test", said or "passed by the chip itself", again if said else "")
 
 
 def of_field(found: Mapping[str, Any]) -> Iterator[Check]:

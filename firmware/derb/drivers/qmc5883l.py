@@ -33,7 +33,7 @@ ADDRESS = const(0x0D)
 
 
 class QMC5883L:
-    """The chip behind `i2c`; `range_gauss` is 2 or 8. It has no threshold interrupt."""
+    """The chip behind `i2c`; `range_gauss` is 2 or 8. It has no threshold interrupt and no self-test."""
 
     can_watch = False
 

@@ -6,7 +6,7 @@ import machine
 from derb import VERSION, frame
 from derb import config as configuration
 from derb.deadline import Deadline
-from derb.drivers import SensorError, attach
+from derb.drivers import SensorError, attach, own_test
 from derb.node import Node, blob
 
 PROMPT_MS = 1800000  # as derb.door gives a technician
@@ -73,7 +73,15 @@ def _asked(part, find):
         chip = find()
     except (SensorError, OSError) as e:
         return {"part": part, "found": False, "says": str(e)}
-    return {"part": part, "found": True, "name": type(chip).__name__}
+    return {"part": part, "found": True, "name": type(chip).__name__, "self_test": _self_test(chip)}
+
+
+def _self_test(chip):
+    # "" for passed, None where the chip has none.
+    try:
+        return "" if own_test.run(chip) else None
+    except SensorError as e:
+        return str(e)
 
 
 def _first_ping(config):

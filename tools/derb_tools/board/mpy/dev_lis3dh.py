@@ -111,6 +111,7 @@ class Lis3dh:
     def _output(self, at, us):
         samples = (us - self._start_us) // core.PERIOD_US
         felt_mg = core.pull_mg(self._course, self._start_us + samples * core.PERIOD_US)[at // 2]
+        felt_mg += core.pushed_mg(self._registers)
         raw = max(-_FULL - 1, min(_FULL, felt_mg // 4)) << 6  # 10 bits, left in 16, 4 mg a count
         if at == 5:
             self._next_us = self._start_us + (samples + 1) * core.PERIOD_US

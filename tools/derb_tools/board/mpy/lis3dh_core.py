@@ -23,6 +23,9 @@ STATE = "<64sqqq"  # registers; since when it measures; since when interrupt 1 i
 STATE_BYTES = 88
 
 PERIOD_US = 100_000
+SELF_TEST_MG = 400  # section 3.2.2 and table 4: 17 to 360 counts of 4 mg
+_SELF_TEST = 0x06
+_SELF_TEST_0 = 0x02
 _MG_A_STEP = 16
 _LOW = 0x15
 _ACTIVE = 0x40
@@ -31,6 +34,11 @@ _ACTIVE = 0x40
 def measures(registers: bytearray) -> bool:
     """Whether it is on, at the one rate that is simulated."""
     return registers[CTRL_REG1] >> 4 == 2
+
+
+def pushed_mg(registers: bytearray) -> int:
+    """What the self-test adds to each axis."""
+    return SELF_TEST_MG if registers[CTRL_REG4] & _SELF_TEST == _SELF_TEST_0 else 0
 
 
 def pull_mg(course: "list[list[int]]", us: int) -> "list[int]":
