@@ -33,6 +33,8 @@ def _rescue():
 try:
     _find()
     from derb import wake
+
+    wake.run()
 except BaseException as e:
     sys.print_exception(e)
     try:
@@ -40,4 +42,3 @@ except BaseException as e:
     finally:
         # Nobody is there to see a prompt, and one that waits empties the battery.
         machine.deepsleep(_RESCUE_SLEEP_MS)
-wake.run()

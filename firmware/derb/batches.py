@@ -51,9 +51,10 @@ class _Ages:
     def of(self, boot, is_unix, newest):
         """Return (what gives an age, whether that is only a lower bound)."""
         clock, now = self._clock, self._clock.now()
-        if is_unix and clock.known:
+        if is_unix and clock.known and newest <= clock.to_unix(now):
             return lambda t: clock.to_unix(now) - t, False
         if boot >= self._power_boot and not is_unix:
             return lambda t: now - t, False
-        # Made before power was lost, and no common clock: at least as old as this boot.
-        return lambda t: now + newest - t, True
+        # Made before power was lost, and no common clock: at least as old as this boot. Or by a clock that was set back since.
+        least = now if boot < self._power_boot else 0
+        return lambda t: least + newest - t, True

@@ -5,6 +5,7 @@ import os
 from micropython import const
 
 _FIRST = const(8192)  # up to twice of it a boot number takes two bytes
+_LAST = const(0x3FFFFFFF)  # a small number on every board
 
 
 def begin(node):
@@ -25,8 +26,8 @@ def take_boot(nvs, open_segments):
     """Return a new boot number; `nvs` as esp32.NVS, `open_segments()` gives the Segments."""
     # The files know better than a lost or torn NVS.
     boot = max(_number(nvs), _last_on_flash(open_segments)) + 1
-    if boot == 1:
-        # Nothing here remembers a former life, but the gateway may: begin where the last one hardly was.
+    if not 1 < boot <= _LAST:
+        # Nothing here remembers a former life, or nonsense; but the gateway may: begin where the last one hardly was.
         boot = _FIRST + int.from_bytes(os.urandom(2), "little") % _FIRST
     nvs.set_i32("boot", boot)
     nvs.commit()

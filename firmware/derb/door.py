@@ -25,9 +25,9 @@ def opened(nvs, deadline_of):
 def _pin_is_low(nvs):
     try:
         pin = nvs.get_i32("door_pin")
-    except OSError:
-        return False  # none was provisioned
-    return machine.Pin(pin, machine.Pin.IN, machine.Pin.PULL_UP).value() == 0
+        return machine.Pin(pin, machine.Pin.IN, machine.Pin.PULL_UP).value() == 0
+    except (OSError, ValueError):
+        return False  # none was provisioned, or none that the chip has
 
 
 def _knocked(deadline):

@@ -24,6 +24,8 @@ _NAMES = (
 )
 _FORMAT = "<IIIIIIIIBbBH"
 _SIZE = const(37)
+_DAY_S = const(86400)  # the longest that wake_s and backoff_max_s may be
+_WEEK_S = const(604800)  # and health_every_s
 WAY_SIZE = const(39)  # of what derb.links.remembered keeps of a connection
 
 
@@ -31,8 +33,9 @@ class Kept:
     """Every number as an attribute; `vitals`, and the bytes `outbox`, `way` and `sensing`."""
 
     def __init__(self, record):
-        """`record`: what `dumps` returned, or None for a first wake."""
-        record = record or bytes(VITALS_SIZE + _SIZE)
+        """`record`: what `dumps` returned, or None for a first wake; one too short to be that is none."""
+        if not record or len(record) < VITALS_SIZE + _SIZE:
+            record = bytes(VITALS_SIZE + _SIZE)
         self.vitals = Vitals(record[:VITALS_SIZE])
         at = VITALS_SIZE + _SIZE
         for name, value in zip(_NAMES, struct.unpack(_FORMAT, record[VITALS_SIZE:at])):
@@ -41,6 +44,15 @@ class Kept:
         self.outbox = record[at:end]
         self.way = record[end : end + WAY_SIZE] or bytes(WAY_SIZE)
         self.sensing = record[end + WAY_SIZE :]
+
+    def look_ahead(self, now_s):
+        """Leave aside a time to do something that no node would have set: it would be waited for."""
+        if (
+            self.next_sense - now_s > _DAY_S
+            or self.next_send - now_s > _DAY_S
+            or self.next_health - now_s > _WEEK_S
+        ):
+            self.next_sense = self.next_send = self.next_health = 0
 
     def dumps(self):
         """Return what must be remembered in sleep."""

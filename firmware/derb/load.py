@@ -70,6 +70,7 @@ def _was_changed(nvs):
 
 def _recall(node):
     kept = node.kept
+    kept.look_ahead(node.clock.now())
     next_sequence = queue_record.next_sequence(kept.outbox)
     if next_sequence is None or kept.saved_s > node.clock.now():
         once.call("boots", "begin", node)

@@ -1,10 +1,14 @@
 """Cold starts in a row that came to no sleep, counted in flash: power may be failing."""
 
+from micropython import const
+
+_MOST = const(1000)  # more say no more
+
 
 def count(nvs):
     """Count this one; return how many there were."""
     try:
-        starts = nvs.get_i32("starts") + 1
+        starts = min(nvs.get_i32("starts"), _MOST) + 1
     except OSError:
         starts = 1  # the first ever
     _note(nvs, starts)

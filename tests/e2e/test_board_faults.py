@@ -3,6 +3,7 @@
 import itertools
 import random
 import struct
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from tests.e2e.rig import free_port, planned
 
 SEED = 20_261_128
 MARK = 0xD5  # of a record on flash
+RECORD_AT = 1008  # the second of the two places for a record in RTC memory
+RECORD_MAGIC = b"DRB\x05"
 WAKE_S = 600
 HOUR_US = 3_600_000_000
 WAKES_A_READING = 14  # the others only try to send again
@@ -141,6 +144,40 @@ def test_a_clock_that_jumps_ends_no_wake_and_loses_nothing(hours: int, board: Si
     (former,) = {each for each, _ in kept}
     assert boots, "it goes on measuring"
     assert (former in boots) is (hours > 0), "a time line that went back is a former boot's"
+
+
+@pytest.mark.parametrize(
+    "record", [b"\0", bytes(64), b"\xff" * 65, b"\xff" * 992], ids=["1", "64", "65", "992"]
+)
+def test_a_record_in_rtc_memory_that_is_whole_and_makes_no_sense_stops_no_node(
+    record: bytes, board: SimBoard
+) -> None:
+    board.wake()
+    image = bytearray(board.rtc_memory())
+    assert RECORD_MAGIC in bytes(image)
+    saves = 999
+    crc = zlib.crc32(record, zlib.crc32(struct.pack("<IH", saves, len(record))))
+    struct.pack_into("<4sIHxxI", image, RECORD_AT, RECORD_MAGIC, saves, len(record), crc)
+    image[RECORD_AT + 16 : RECORD_AT + 16 + len(record)] = record
+    (board.dir / "rtc").write_bytes(len(image).to_bytes(2, "little") + image)
+    results = [board.wake() for _ in range(WAKES_A_READING)]
+    for result in results:
+        assert sound(result), result
+        assert (result.sleep_ms or 0) <= 86_400_000, result
+    assert any(identities(result, "kept") for result in results[2:]), "it goes on"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("boot", 2**31 - 1), ("boot", -9), ("starts", 2**31 - 1), ("door_pin", 99)]
+)
+def test_a_number_in_nvs_that_makes_no_sense_stops_no_node(name: str, value: int, board: SimBoard) -> None:
+    write_nvs(board.dir / "nvs", "derb", {name: value})
+    results = [board.wake() for _ in range(3)]
+    board.power_cut()
+    results += [board.wake() for _ in range(3)]
+    for result in results:
+        assert sound(result), result
+    assert any(identities(result, "kept") for result in results[3:]), "it goes on"
 
 
 def test_a_damaged_configuration_from_afar_leaves_the_one_below(

@@ -57,6 +57,21 @@ def test_a_wake_that_fails_sleeps_longer_each_time(module: str, line: str, tmp_p
     assert sleeps[-1] > 2 * sleeps[0] >= 60_000, sleeps
 
 
+@pytest.mark.parametrize(
+    "emptied", ["derb/__init__.py", "derb/wake.py", "derb/node.py", "derb/trip.py", "slots.py"]
+)
+def test_a_module_that_became_empty_ends_every_wake_in_sleep(emptied: str, tmp_path: Path) -> None:
+    board = broken_board(tmp_path, "node.py", "")
+    (board.firmware / emptied).write_text("")
+    board.factory([umqtt_dir()])
+    if emptied == "slots.py":
+        write_nvs(board.dir / "nvs", "derb", {"slot": bytes((1, 0, 0, 0, 101, 0, 0, 0))})
+    for _ in range(4):
+        result = board.wake()
+        assert result.end == "deepsleep", result
+        assert result.awake_ms < BUDGET_MS, result
+
+
 def test_a_sensor_that_kills_the_wake_is_left_out_in_the_end_and_the_node_still_speaks(
     tmp_path: Path,
 ) -> None:

@@ -219,6 +219,24 @@ def test_after_power_loss_an_age_is_a_lower_bound_until_both_times_are_known():
     )
 
 
+def test_a_gateway_whose_clock_was_set_back_makes_no_reading_come_from_the_future():
+    board = Board()
+    outbox = board.wake()
+    board.clock.learn(1790007200)
+    outbox.put(LEVEL, b"ab")
+    board.seconds.now += 60
+    outbox.put(LEVEL, b"cd")
+    outbox.settle()
+    board.clock.learn(1790000000)
+    ((_, _, run, age_s, is_bound),) = outbox.batches()
+    assert ([age_s(reading[1]) for reading in run], is_bound) == ([60, 0], True)
+    board.seconds.now = 10
+    outbox = board.wake()
+    board.clock.learn(1790000100)
+    ((_, _, run, age_s, is_bound),) = outbox.batches()
+    assert ([age_s(reading[1]) for reading in run], is_bound) == ([70, 10], True)
+
+
 def test_a_changed_bit_on_flash_costs_at_most_the_reading_it_hits():
     board = Board()
     outbox = board.wake()
