@@ -18,9 +18,10 @@ demo:
 	@sh tools/setup/setup.sh demo
 	@.venv/bin/derb demo $(if $(SECONDS),--seconds $(SECONDS))
 
+# Bytecode is kept whatever the environment says: the tests start hundreds of programs, each of which would compile itself anew.
 test:
 	@sh tools/setup/setup.sh test $(ONLY)
-	@$(PY) -m pytest $(if $(ONLY),$(ONLY),--every-suite -n 4 --dist worksteal)
+	@PYTHONDONTWRITEBYTECODE= $(PY) -m pytest $(if $(ONLY),$(ONLY),--every-suite -n 4 --dist worksteal)
 
 check:
 	@sh tools/setup/setup.sh check

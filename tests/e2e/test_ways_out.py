@@ -26,7 +26,7 @@ def broken_board(folder: Path, module: str, line: str) -> SimBoard:
     node = planned(folder, 1, "level", wake_s=300)
     board = make_board(folder / "boards", node, Ports(free_port(), free_port()), speed=0)
     board.firmware = firmware
-    board.patience = Patience(spin_s=0.5)
+    board.patience = Patience(spin_s=0.3)
     board.site = replace(board.site, ap_up=False)
     board.factory([umqtt_dir()])
     return board
