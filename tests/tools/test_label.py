@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -86,6 +87,12 @@ def test_files_are_what_their_names_say(tmp_path: Path) -> None:
     for suffix, magic in (("png", b"\x89PNG"), ("pdf", b"%PDF"), ("zpl", b"^XA")):
         write_label(tmp_path / f"label.{suffix}", NODE, "maarif-001", "parking")
         assert (tmp_path / f"label.{suffix}").read_bytes().startswith(magic)
+
+
+def test_scripts_are_told_the_short_code(tmp_path: Path) -> None:
+    made = run_derb("label", NODE, "--out", tmp_path / "a.png", "--json")
+    told = {"file": str(tmp_path / "a.png"), "node": NODE, "short_code": short_code(NODE)}
+    assert json.loads(made.stdout) == told
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Making releases: compiled, signed so that only this key's nodes take them, and no one-time key ever used twice."""
 
 import hashlib
+import json
 import stat
 import struct
 from pathlib import Path
@@ -133,6 +134,9 @@ def test_the_commands_from_a_key_to_a_release(tmp_path: Path) -> None:
     shown = run_derb("release", "show", tmp_path / "r.derb")
     assert shown.returncode == 0
     assert shown.stdout.splitlines()[0] in built.stdout
+    figures = json.loads(run_derb("release", "show", tmp_path / "r.derb", "--json").stdout)
+    assert f"{figures['files']} files, {figures['bytes']} bytes" in shown.stdout
+    assert figures["board"] is None
     (tmp_path / "r.derb").write_bytes((tmp_path / "r.derb").read_bytes()[:-1])
     damaged = run_derb("release", "show", tmp_path / "r.derb")
     assert (damaged.returncode, "damaged" in damaged.stderr) == (1, True)

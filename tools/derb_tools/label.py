@@ -1,5 +1,6 @@
 """`derb label`: a node's label, with a QR code, for a printer or a sheet of paper."""
 
+import json
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -28,6 +29,7 @@ def label(
     place: Annotated[str, typer.Option(help="What it watches: the bay or container's id.")] = "",
     kind: Annotated[Kind, typer.Option(help="What kind of node it is.")] = Kind.PARKING,
     url: Annotated[str, typer.Option(help="What the QR code leads to, before the node's id.")] = "derb:",
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, for scripts.")] = False,
 ) -> None:
     """Make a label of 50 by 30 mm: QR code, id, short code to be read over the phone, place, what it is.
 
@@ -48,6 +50,9 @@ def label(
         write_label(out, known, place, kind.value, url)
     except AskedWrong as error:
         raise typer.BadParameter(str(error)) from None
+    if as_json:
+        print(json.dumps({"file": str(out), "node": known, "short_code": short_code(known)}))
+        return
     print(f"{out}: {known}, {short_code(known)}")
 
 

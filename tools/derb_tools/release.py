@@ -1,5 +1,6 @@
 """`derb release`: make a signed release of the firmware, and the key that signs it."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -58,16 +59,32 @@ def build(
 
 
 @app.command()
-def show(path: Annotated[Path, typer.Argument(metavar="FILE", help="A release.")]) -> None:
+def show(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="A release.")],
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, for scripts.")] = False,
+) -> None:
     """Say what is in a release, and whether it is whole.
 
     \b
     derb release show derb-0.2.0.derb
     """
     try:
-        print(described(read_release(path)))
+        read = read_release(path)
     except ConfigError as error:
         raise ToolError(str(error)) from None
+    print(json.dumps(figures(read)) if as_json else described(read))
+
+
+def figures(release: Release) -> dict[str, object]:
+    """A release as JSON has it; `board` is null where it is for any."""
+    return {
+        "version": version_text(release.version),
+        "number": release.version,
+        "board": None if release.board == ANY_BOARD else release.board,
+        "bytecode": release.bytecode,
+        "files": len(release.files),
+        "bytes": sum(file.size for file in release.files),
+    }
 
 
 def described(release: Release) -> str:
