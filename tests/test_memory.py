@@ -7,7 +7,16 @@ from pathlib import Path
 import pytest
 from derb_tools.interpreters import micropython_command
 
-from tests.weight.weighing import CONFIGS, mpy_folder, record_after, runs_in, table_bytes, weigh_stage
+from tests.weight.weighing import (
+    CONFIGS,
+    ESPNOW,
+    mpy_folder,
+    record_after,
+    runs_in,
+    table_bytes,
+    weigh_stage,
+    weigh_update,
+)
 
 # Bytes in the heaviest stages, everything that is imported for them still there; docs/memory.md has the figures of today.
 RESIDENT = {"parking": 60_000, "level": 59_000}
@@ -45,6 +54,12 @@ def test_a_whole_wake_runs_in_its_budget(wake: tuple[str, str], mpy: Path) -> No
     assert not runs_in(micropython_command(), mpy, CONFIGS[kind], record, WHOLE_WAKE_64[kind] // 2)
     if program := os.environ.get("MICROPYTHON_32"):
         assert runs_in([program], mpy, CONFIGS[kind], record, WHOLE_WAKE_32)
+
+
+def test_espnow_and_an_update_keep_their_budgets_too(mpy: Path) -> None:
+    assert 20_000 < weigh_stage(mpy, ESPNOW, "", "trip").resident <= 57_500
+    assert 60_000 < weigh_update(mpy, CONFIGS["parking"]).resident <= 73_500
+    assert runs_in(micropython_command(), mpy, ESPNOW, "", WHOLE_WAKE_64["parking"])
 
 
 def test_tables_of_names_double() -> None:

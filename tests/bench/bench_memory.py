@@ -16,7 +16,17 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from derb_tools.firmware_files import firmware_dir
 from derb_tools.interpreters import micropython_command
 
-from tests.weight.weighing import CONFIGS, mpy_folder, record_after, smallest_heap, weigh_modules, weigh_wake
+from tests.weight.weighing import (
+    CONFIGS,
+    ESPNOW,
+    mpy_folder,
+    record_after,
+    smallest_heap,
+    weigh_modules,
+    weigh_stage,
+    weigh_update,
+    weigh_wake,
+)
 
 RESIDENT_AIM_BYTES = 46_080
 PEAK_AIM_BYTES = 46_080 + 20_480
@@ -88,7 +98,15 @@ def of_wakes(mpy: Path) -> None:
             )
 
 
+def of_rarer_stages(mpy: Path) -> None:
+    """What a connection takes over ESP-NOW, and with all that an update needs."""
+    say("parking over ESP-NOW: trip, heap", weigh_stage(mpy, ESPNOW, "", "trip").resident)
+    say("parking, fetching an update: trip, heap", weigh_update(mpy, CONFIGS["parking"]).resident)
+    say("parking over ESP-NOW, fetching an update: trip, heap", weigh_update(mpy, ESPNOW).resident)
+
+
 if __name__ == "__main__":
     with mpy_folder() as folder:
         of_modules(folder)
+        of_rarer_stages(folder)
         of_wakes(folder)

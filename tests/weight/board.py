@@ -6,6 +6,7 @@ All of it is loaded before anything is weighed. `umqtt.simple` is as well: offic
 import gc
 import hashlib
 import json
+import os
 import struct
 import sys
 
@@ -189,6 +190,36 @@ class Wlan:
         return []
 
 
+class Espnow:
+    """A relay with a gateway behind it, whose receipt follows each frame at once."""
+
+    def __init__(self):
+        self.peers_table = {RELAY: [-60, 0]}
+        self._coming = []
+
+    def active(self, flag):
+        pass
+
+    def get_peers(self):
+        return ()
+
+    def add_peer(self, address):
+        pass
+
+    def send(self, address, packet):
+        if packet[0] == 1:
+            self._coming.append(b"\x02" + packet[1:5] + b"\x01\x01")
+        else:
+            self._coming.append(downlink(packet))
+            BROKER.frames += 1
+        return True
+
+    def recv(self, ms):
+        Now.ms += 1 if self._coming else ms
+        return (RELAY, self._coming.pop(0)) if self._coming else (None, None)
+
+
+RELAY = b"\x24\x0a\xc4\x00\x00\x01"
 BROKER = Broker()
 OUT = {}
 
@@ -206,7 +237,10 @@ def set_up(config, record):
     sys.modules["usocket"] = sys.modules["socket"]
     stand_in("select", poll=Poll, POLLIN=1, POLLOUT=4)
     stand_in("network", WLAN=Wlan, STA_IF=0)
-    stand_in("espnow")
+    if not hasattr(os, "urandom"):
+        named = {name: getattr(os, name) for name in dir(os) if name[0] != "_"}
+        stand_in("os", urandom=bytes, **named)
+    stand_in("espnow", ESPNow=Espnow)
     from umqtt import simple  # noqa: F401
 
     nvs = FakeNvs({"cfg": config.encode(), "key": KEY, "boot": 9000})

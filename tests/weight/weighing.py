@@ -43,6 +43,8 @@ CONFIGS: dict[str, Mapping[str, object]] = {
     "parking": {**_SETTINGS, "kind": "parking"},
     "level": {**_SETTINGS, "kind": "level"},
 }
+ESPNOW: Mapping[str, object] = {**CONFIGS["parking"], "link": "espnow"}
+_OF_AN_UPDATE = "import slots; from derb import chunks, download, fetch, lms, update"
 _FOLDERS = {
     "/stand-ins": ROOT / "tests" / "weight",
     "/fakes": ROOT / "tests" / "firmware",
@@ -116,6 +118,14 @@ def weigh_stage(mpy: Path, config: Mapping[str, object], record: str, stage: str
     """One stage, after those before it have gone."""
     before = STAGES[: STAGES.index(stage)]
     found = _run(mpy, [*_until(config, record, before), (stage, f"board.hold({stage!r})")])
+    return _above(found[-1], found)
+
+
+def weigh_update(mpy: Path, config: Mapping[str, object]) -> Step:
+    """A connection that fetches an update, whose modules come on top of the others'."""
+    before = STAGES[: STAGES.index("trip")]
+    steps = [*_until(config, "", before), ("trip", "board.hold('trip')"), ("update", _OF_AN_UPDATE)]
+    found = _run(mpy, steps)
     return _above(found[-1], found)
 
 
