@@ -215,10 +215,11 @@ def test_a_step_between_two_samples_is_no_car_where_cars_bend_the_field():
     assert states == [OCCUPIED]
 
 
-def test_before_any_car_was_seen_a_step_is_told_with_little_confidence():
+def test_a_step_before_any_car_was_seen_is_told_with_no_more_confidence_than_a_first_car_that_rolls_in():
     moved = _add(EARTH, (8000, 5000, -4000))
     states, parking = _states([EARTH] * 120 + [moved] * 600)
-    assert states == [OCCUPIED] and parking.confidence < 88, parking.confidence
+    _, rolled = _states([EARTH] * 120 + _drive(EARTH, OVER, moved) + [moved] * 600)
+    assert states == [OCCUPIED] and parking.confidence <= rolled.confidence < 92, parking.confidence
 
 
 def test_where_cars_come_in_steps_steps_are_cars():
