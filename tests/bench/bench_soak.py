@@ -21,7 +21,6 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from gateway.kit import eventually
 from soak_plot import plot
 from soak_rig import SoakRig, soak_rig
 from soak_samples import Samples, figures, figures_now, read, sample
@@ -131,8 +130,7 @@ async def soak(folder: Path, samples: Samples) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, enough.set)
     async with soak_rig(folder, NODES) as rig:
-        log = rig.folder / "gateway.log"  # it must hear first: what a broker has for nobody it forgets
-        await eventually(lambda: '"connected"' in log.read_text(), 60)
+        await rig.hears()
         rig.start_fleet(RATE)
         looking = asyncio.create_task(sampling(rig, samples))
         harming = asyncio.create_task(faults(rig, samples, enough))

@@ -18,6 +18,7 @@ from derb_tools.load import make_registry
 
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
 from gateway.fake_upstream import FakeUpstream, fake_upstream  # noqa: E402 - the tests are no package
+from gateway.kit import eventually  # noqa: E402 - likewise
 
 from tests.e2e.city import City  # noqa: E402 - likewise
 from tests.e2e.harmed import Harmed  # noqa: E402 - likewise
@@ -82,6 +83,10 @@ class SoakRig(Harmed):
     def pid(self) -> int | None:
         """The gateway's process id while it runs."""
         return self.process.pid if self.process is not None and self.process.poll() is None else None
+
+    async def hears(self) -> None:
+        """Wait until the gateway listens: what a broker has for nobody it forgets."""
+        await eventually(lambda: '"connected"' in (self.folder / "gateway.log").read_text(), 60)
 
     def start_fleet(self, rate: float) -> None:
         options = {"registry": self.folder / "registry.toml", "rate": rate, "seconds": _FOR_EVER_S}

@@ -25,6 +25,7 @@ class BuildFailed(Exception):
 
 def frozen_micropython(folder: Path) -> Path:
     """Build in `folder`, new or used before, and return the program."""
+    _require_m32()
     folder.mkdir(parents=True, exist_ok=True)
     source = _source(folder)
     port = source / "ports" / "unix"
@@ -42,6 +43,17 @@ def frozen_micropython(folder: Path) -> Path:
         ]
     )  # fmt: skip
     return build / "micropython"
+
+
+def _require_m32() -> None:
+    program = '#include <stdio.h>\nint main(void) { return puts(""); }\n'
+    try:
+        command = ["gcc", "-m32", "-fsyntax-only", "-x", "c", "-"]
+        done = subprocess.run(command, input=program, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise BuildFailed("there is no gcc: sudo apt install gcc-multilib make") from None
+    if done.returncode:
+        raise BuildFailed("gcc -m32 does not work here: sudo apt install gcc-multilib")
 
 
 def _library(folder: Path) -> Path:
