@@ -133,6 +133,7 @@ async def test_one_command_makes_a_blank_board_a_node_that_passes(tmp_path: Path
                 with at_desk(board, tmp_path) as desk:
                     code = await asyncio.to_thread(command.to_its_end, desk)
     said = "".join(command.said)
+    print(said)
     assert code == 0, said
     assert f"{image.size >> 10} kB written, 0 kB were there; all of it verified" in said
     assert said.endswith(f"{node.id}: flashed, pass\n")
