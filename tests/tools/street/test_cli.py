@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 import typer
 from derb_tools.cli import build_app
+from derb_tools.errors import RecordingError
 from typer.testing import CliRunner
 
 
@@ -60,3 +61,13 @@ def test_misuse_exits_with_2_and_writes_nothing(
     code, _, err = run(*arguments)
     assert code == 2, err
     assert not list(tmp_path.iterdir())
+
+
+def test_a_truth_or_an_answer_that_is_no_text_is_named(tmp_path: Path) -> None:
+    trace, odd = tmp_path / "street.csv", tmp_path / "odd"
+    odd.write_bytes(bytes(range(256)))
+    assert run("simulate", "level", "--days", "0.1", "--out", str(trace))[0] == 0
+    for arguments in (["--replayed", str(odd)], [str(odd)]):
+        result = CliRunner().invoke(build_app("score"), ["score", str(trace), *arguments])
+        assert isinstance(result.exception, RecordingError)
+        assert f"{odd} is not a text file in UTF-8" in str(result.exception)

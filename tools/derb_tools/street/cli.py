@@ -100,6 +100,8 @@ def score(
         for name, figures in scoring.score_files(trace, beside, answers, references):
             print(json.dumps({"detector": name, **_rounded(dataclasses.asdict(figures))}))
     except OSError as error:
+        if error.filename is None:
+            raise  # it was the output that could not be written
         raise ToolError(f"cannot read {error.filename}: {error.strerror}") from error
 
 
@@ -129,6 +131,8 @@ def _answers(replayed: str) -> Iterator[dict[str, Any]]:
         lines = sys.stdin.readlines() if replayed == "-" else Path(replayed).read_text("utf-8").splitlines()
     except OSError as error:
         raise ToolError(f"cannot read {replayed}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise RecordingError(f"{replayed} is not a text file in UTF-8: {error.reason}") from error
     for number, line in enumerate(lines, start=1):
         if line.strip():
             yield _object(replayed, number, line)

@@ -26,6 +26,8 @@ def score_files(trace: Path, truth: Path, answers: Sequence[Answer] | None, refe
         yield "derb", _score_parking(trace, known, answers)
         if references:
             yield from _score_references(trace, known)
+    except UnicodeDecodeError as error:
+        raise RecordingError(f"{truth} is not a text file in UTF-8: {error.reason}") from error
     except ValueError as error:
         raise RecordingError(str(error)) from error
 
