@@ -87,7 +87,7 @@ def test_nothing_plugged_in_is_said_with_what_to_do() -> None:
     code, _, said = flash("xiao-esp32c3", "--bare", "--port", "/dev/derb-none", "--image", image_file())
     assert code == 1
     assert "/dev/derb-none: is not there" in said
-    assert "hold BOOT, press RESET" in said
+    assert "plug the board in" in said
 
 
 def test_in_a_batch_a_board_that_fails_does_not_end_it_and_ctrl_c_sums_up(
