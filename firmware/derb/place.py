@@ -25,7 +25,7 @@ _PEAK_LEAST_LN = const(-400)
 _NEAR = (600, 1300, 2600)
 _SHARE = (103, 225, 370)
 _RARE_NT = const(8000)
-_RARE = const(416)
+_RARE = const(600)
 _RARE_STRAIGHT = const(300)
 # How often something steps in an hour, and how often vehicles come and go.
 _HOUR_MS = const(3600000)
