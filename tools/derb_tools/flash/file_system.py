@@ -28,8 +28,10 @@ _OUTBOX = "/outbox"
 _OUTBOX_BYTES = 24 * SECTOR_BYTES
 
 # A folder stands in two blocks, of which the older one is outdated or empty until the newer is full: so many entries fill it.
-_ENTRY = "x" * 200
+# A large folder stands in several such pairs, in the order of its names, of which each holds more than so many.
+_ENTRY_LENGTH = 200
 _ENTRIES_TO_FILL = 2 * SECTOR_BYTES // 400
+_NAMES_OF_A_PAIR = 8
 
 
 def board_files(role: Role, firmware: Path, chip: str) -> dict[str, bytes]:
@@ -68,11 +70,13 @@ def littlefs_bytes(files: Mapping[str, bytes], size: int) -> bytes:
 
 def _double(fs: LittleFS) -> None:
     """Let both blocks of every folder hold all of it, so that either may rot: with one unreadable folder nothing mounts."""
-    inner = [f"{root.rstrip('/')}/{name}" for root, names, _ in fs.walk("/") for name in names]
-    for folder in ["", *inner]:
-        for _ in range(_ENTRIES_TO_FILL):
-            fs.open(f"{folder}/{_ENTRY}", "wb").close()
-            fs.remove(f"{folder}/{_ENTRY}")
+    for folder, folders, files in list(fs.walk("/")):
+        names = sorted([*folders, *files])
+        for name in [*names[::_NAMES_OF_A_PAIR], "x"]:
+            beside = f"{folder.rstrip('/')}/{name.ljust(_ENTRY_LENGTH, 'x')}"
+            for _ in range(_ENTRIES_TO_FILL):
+                fs.open(beside, "wb").close()
+                fs.remove(beside)
 
 
 def littlefs_of(

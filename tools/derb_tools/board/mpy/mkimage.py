@@ -7,6 +7,7 @@ import simctl
 
 _BLOCK_BYTES = 4096
 _ENTRIES_TO_FILL = 2 * _BLOCK_BYTES // 400
+_NAMES_OF_A_PAIR = 8
 _MOUNT = "/derb-new-flash"
 
 
@@ -49,9 +50,16 @@ def _copy(source, target, made):
 
 
 def _double(folder):
-    # As an image for a real board: both blocks of every folder hold all of it.
+    # As an image for a real board: both blocks of every pair of blocks of a folder hold all of it.
+    names = sorted(os.listdir(folder))
+    for i in range(0, len(names), _NAMES_OF_A_PAIR):
+        _fill(folder, names[i])
+    _fill(folder, "x")
+
+
+def _fill(folder, name):
+    path = folder + "/" + name + "x" * (200 - len(name))
     for _ in range(_ENTRIES_TO_FILL):
-        path = folder + "/" + "x" * 200
         open(path, "wb").close()
         os.remove(path)
 
