@@ -18,7 +18,7 @@ from tests.e2e.rig import free_port, planned
 from tests.e2e.test_frozen_node import freeze
 
 SUPERBLOCKS = (0, 1)
-WAKES_AFTER = 7
+WAKES_AFTER = 12
 SAMPLE = 5
 HOWS = ("bit", "bytes", "cut off", "zeros", "erased")
 
