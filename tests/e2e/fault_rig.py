@@ -127,8 +127,15 @@ class FaultRig(Harmed):
     def why_not(self, made: set[str]) -> str:
         waiting = sum(node.waiting for node in self.fleet.nodes)
         missing = [len(made - keys) for keys in (self.city.effects.keys(), self._files().keys())]
-        log = (self.folder / "gateway.log").read_text()[-3000:]
-        return f"{waiting} without a receipt, {missing[0]} not in the city, {missing[1]} not in files\n{log}"
+        lines = (self.folder / "gateway.log").read_text().splitlines()[-40:]
+        log = "\n".join(
+            line[:300] for line in lines
+        )  # an error's words; a traceback hides what came before it
+        ended = self.process.poll() if self.process is not None else None
+        return (
+            f"{waiting} without a receipt, {missing[0]} not in the city, {missing[1]} not in files;"
+            f" gateway ended with {ended}\n{log}"
+        )
 
     def balance(self) -> tuple[int, int, int]:
         """Return how many readings were made, are lost, and are doubled at a sink that can tell."""
