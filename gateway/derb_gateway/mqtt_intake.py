@@ -81,7 +81,7 @@ class MqttIntake:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Take until `stop`; then commit, confirm and acknowledge what has come, and leave politely."""
-        self._received_until = await self._writer.do(lambda store: store.moment(RECEIVED_UNTIL))
+        self._received_until = await self._writer.do_stubbornly(lambda store: store.moment(RECEIVED_UNTIL))
         connection = asyncio.create_task(self.connection.run(), name="street connection")
         pump = asyncio.create_task(self._pump(), name="street pump")
         stopping = asyncio.create_task(stop.wait(), name="street stop")

@@ -83,7 +83,9 @@ class Forwarder:
 
     async def run(self) -> None:
         """Forward until drained or halted; a sink that is away is tried for ever."""
-        self._lineup.lanes, self._state = await self._writer.do(lambda store: load_lanes(store, self.name))
+        self._lineup.lanes, self._state = await self._writer.do_stubbornly(
+            lambda store: load_lanes(store, self.name)
+        )
         try:
             async for attempt in self._patience.attempts():
                 with attempt:
