@@ -131,6 +131,10 @@ def test_the_commands_from_a_key_to_a_release(tmp_path: Path) -> None:
     built = run_derb("release", "build", tmp_path / "r.derb", "--key", tmp_path / "k", "--any-board")
     assert built.returncode == 0, built.stderr
     assert made.stdout.strip() in built.stdout
+    again = ("release", "build", tmp_path / "again.derb", "--key", tmp_path / "k", "--any-board", "--json")
+    told = json.loads(run_derb(*again).stdout)
+    assert told["public"] == made.stdout.strip()
+    assert f"can sign {told['left'] + 1} more" in built.stdout
     shown = run_derb("release", "show", tmp_path / "r.derb")
     assert shown.returncode == 0
     assert shown.stdout.splitlines()[0] in built.stdout

@@ -15,6 +15,8 @@ from derb_tools.release_key import ReleaseKey
 
 ANY_BOARD = "*"
 
+JsonOption = Annotated[bool, typer.Option("--json", help="As JSON, for scripts.")]
+
 app = typer.Typer(no_args_is_help=True)
 
 
@@ -26,6 +28,7 @@ def release() -> None:
 @app.command()
 def key(
     path: Annotated[Path, typer.Argument(metavar="FILE", help="Where the secret key goes; must not exist.")],
+    as_json: JsonOption = False,
 ) -> None:
     """Make a signing key; prints the public key that nodes are provisioned with. Keep one copy, offline.
 
@@ -33,7 +36,7 @@ def key(
     derb release key release.key
     """
     made = ReleaseKey.create(path)
-    print(made.public.hex())
+    print(json.dumps({"public": made.public.hex()}) if as_json else made.public.hex())
 
 
 @app.command()
@@ -42,6 +45,7 @@ def build(
     key: Annotated[Path, typer.Option(help="The secret key, as `derb release key` made it.")],
     board: Annotated[str | None, typer.Option(help="Only for this board, as `derb boards` names it.")] = None,
     any_board: Annotated[bool, typer.Option("--any-board", help="For every board.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Compile the firmware, sign it, write one file.
 
@@ -54,14 +58,18 @@ def build(
         raise typer.BadParameter(f"there is no board {board!r}; there are {', '.join(known)}")
     signer = ReleaseKey.load(key)
     out.write_bytes(build_release(signer, firmware_version(), board or ANY_BOARD))
-    print(described(read_release(out)))
-    print(f"signed with {signer.public.hex()}; the key can sign {signer.left} more", flush=True)
+    made, public = read_release(out), signer.public.hex()
+    if as_json:
+        print(json.dumps({**figures(made), "public": public, "left": signer.left}))
+        return
+    print(described(made))
+    print(f"signed with {public}; the key can sign {signer.left} more", flush=True)
 
 
 @app.command()
 def show(
     path: Annotated[Path, typer.Argument(metavar="FILE", help="A release.")],
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON, for scripts.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Say what is in a release, and whether it is whole.
 

@@ -67,9 +67,11 @@ def test_a_node_is_replaced_and_its_key_is_on_no_command_line(
 ) -> None:
     key = tmp_path / "key.txt"
     key.write_text(NEW_KEY + "\n")
-    done = fleet("replace", NODE, NEW, "--key-file", str(key))
+    done = fleet("replace", NODE, NEW, "--key-file", str(key), "--json")
     assert done.exit_code == 0, done.stderr
-    assert "stands in for" in done.stdout
+    told = json.loads(done.stdout)
+    assert (told["old"], told["new"]) == (NODE, NEW)
+    assert "stands in for" in told["said"]
     assert load_registry(site / "registry.toml").key(NEW) == bytes.fromhex(NEW_KEY)
     assert NEW_KEY not in " ".join(
         GatewayShell("pi@kerb", "g.toml").command("registry", "replace", NODE, NEW)
@@ -82,6 +84,7 @@ def test_waves_from_the_laptop(fleet: Fleet, tmp_path: Path) -> None:
     assert started.exit_code == 0, started.stderr
     assert "wave 1 of 2: 2 waiting" in started.stdout
     assert json.loads(fleet("update", "status", "--json").stdout)["version"] == "0.2.3"
+    assert json.loads(fleet("update", "pause", "--json").stdout)["state"] == "paused"
     assert fleet("update", "abort").stdout == "campaign 1: aborted\n"
 
 

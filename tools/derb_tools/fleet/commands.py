@@ -100,6 +100,7 @@ def replace(
     config: ConfigOption = None,
     program: ProgramOption = None,
     grace: Annotated[str, typer.Option(help="How long the old node may still send what it holds.")] = "14d",
+    as_json: JsonOption = False,
 ) -> None:
     """Let a new node take over an old one's place and settings; what the old one still holds counts.
 
@@ -107,7 +108,8 @@ def replace(
     derb fleet replace 240ac4a1b2c3 7cdfa1000002 --key-file key.txt --gateway pi@kerb-gateway
     """
     words = ("registry", "replace", old, new, "--key-file", "-", "--grace", grace)
-    print(shell(gateway, config, program).run(*words, given=content(key_file)), end="")
+    said = shell(gateway, config, program).run(*words, given=content(key_file))
+    print(json.dumps({"old": old, "new": new, "said": said.strip()}) if as_json else said.strip())
 
 
 @update_app.command("start")
@@ -127,6 +129,7 @@ def start(
     battery_mv: Annotated[int, typer.Option("--battery-mv", help="A node with less, in mV, waits.")] = 3_400,
     within: Annotated[str, typer.Option(help="How long a node may take: 2h, 7d.")] = "7d",
     zone: Annotated[str | None, typer.Option(help="Nodes of this zone only.")] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Carry a release to the gateway and begin to update its nodes in waves.
 
@@ -145,7 +148,7 @@ def start(
     ]
     options += ["--zone", zone] if zone else []
     there = shell(gateway, config, program)
-    _say(json.loads(there.run("campaign", "start", "-", *options, given=content(release))))
+    _tell(json.loads(there.run("campaign", "start", "-", *options, given=content(release))), as_json)
 
 
 @update_app.command("status")
@@ -160,18 +163,22 @@ def status(
     \b
     derb fleet update status --gateway pi@kerb-gateway
     """
-    told = shell(gateway, config, program).read("campaign", "status", "--json")
-    if as_json:
-        print(json.dumps(told, indent=2))
-    else:
-        _say(told)
+    _tell(shell(gateway, config, program).read("campaign", "status", "--json"), as_json)
 
 
 def _ordered(word: str) -> Any:
     def command(
-        gateway: GatewayOption = None, config: ConfigOption = None, program: ProgramOption = None
+        gateway: GatewayOption = None,
+        config: ConfigOption = None,
+        program: ProgramOption = None,
+        as_json: JsonOption = False,
     ) -> None:
-        print(shell(gateway, config, program).run("campaign", word), end="")
+        there = shell(gateway, config, program)
+        said = there.run("campaign", word)
+        if as_json:
+            _tell(there.read("campaign", "status", "--json"), as_json)
+        else:
+            print(said, end="")
 
     return command
 
@@ -189,6 +196,13 @@ for _word, _help in (
 def _nodes(there: GatewayShell) -> list[dict[str, Any]]:
     nodes: list[dict[str, Any]] = there.read("fleet")["nodes"]
     return nodes
+
+
+def _tell(told: dict[str, Any] | None, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(told, indent=2))
+    else:
+        _say(told)
 
 
 def _say(told: dict[str, Any] | None) -> None:
