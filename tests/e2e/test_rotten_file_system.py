@@ -18,7 +18,8 @@ from tests.e2e.rig import free_port, planned
 from tests.e2e.test_frozen_node import freeze
 
 SUPERBLOCKS = (0, 1)
-WAKES_AFTER = 12
+WAKE_S = 300
+WATCHED_MS = 1000 * (WAKE_S + 100)  # of the board's clock: in that time it must have measured
 SAMPLE = 5
 HOWS = ("bit", "bytes", "cut off", "zeros", "erased")
 
@@ -74,7 +75,7 @@ class Spoiled:
     """One board that lived through an outage, to be spoiled again and again from there."""
 
     def __init__(self, folder: Path, frozen: bool) -> None:
-        node = planned(folder, 1, "level", wake_s=300, hold=0, backoff_max_s=60, health_every_s=86_400)
+        node = planned(folder, 1, "level", wake_s=WAKE_S, hold=0, backoff_max_s=60, health_every_s=86_400)
         self.board = make_board(folder / "boards", node, Ports(free_port(), free_port()), speed=0)
         self.board.site = replace(self.board.site, ap_up=False)
         if frozen:
@@ -97,7 +98,8 @@ class Spoiled:
         self.board.flash.write_bytes(flash)
         self.board.state, self.board.now_ms = replace(self._state), self._now_ms
         results: list[WakeResult] = []
-        while len(results) < WAKES_AFTER and self.board.next_wake() is not None:
+        until_ms = self._now_ms + WATCHED_MS
+        while self.board.now_ms < until_ms and self.board.next_wake() is not None:
             results.append(self.board.wake())
         return results
 
@@ -114,7 +116,7 @@ def test_a_frozen_node_outlives_any_rot_of_its_file_system(
     tried = chosen(every, SAMPLE, "rot, frozen")
     for rot in tried:
         results = node.after(rot)
-        assert len(results) == WAKES_AFTER, (rot, results[-1])
+        assert node.board.next_wake() is not None, (rot, results[-1])
         assert all(map(sound, results)), (rot, results)
         assert any(result.said("derb safe") for result in results), (
             rot,

@@ -266,11 +266,15 @@ def _whole_wake(
     stand_in_folders: Mapping[str, Path] | None = None,
 ) -> int | None:
     """Heap of the stand-ins in bytes, tables of names not counted; None if the wake did not end with its receipts."""
-    with tempfile.TemporaryDirectory() as root:
-        folders = stand_in_folders or {**_FOLDERS, "/umqtt": umqtt_dir()}
+    with tempfile.TemporaryDirectory() as root, tempfile.TemporaryDirectory() as beside:
+        folders = {"/mpy": mpy, **(stand_in_folders or {**_FOLDERS, "/umqtt": umqtt_dir()})}
+        # Names of paths are on the heap as well, and whether a block fits between others must not hang on where the project lies.
+        links = {target: Path(beside) / target[1:] for target in folders}
+        for target, link in links.items():
+            link.symlink_to(folders[target], target_is_directory=True)
         # The outbox is at the top of the file system.
         top = f"import vfs; vfs.umount('/'); vfs.mount(vfs.VfsPosix({root!r}), '/')"
-        code = f"{top}; {_mounted({'/mpy': mpy, **folders})}; {_code(config, record)}; board.whole_wake()"
+        code = f"{top}; {_mounted(links)}; {_code(config, record)}; board.whole_wake()"
         command = [*program, "-X", f"heapsize={heap_bytes}", "-c", code]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     said = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
