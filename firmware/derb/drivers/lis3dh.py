@@ -83,7 +83,7 @@ class LIS3DH:
             with_it = self._sum(deadline)
         finally:
             self._registers.write(_REG_CTRL_4, _TEST_OFF)
-        self._registers.write(_REG_INT1_CFG, watched)
+            self._registers.write(_REG_INT1_CFG, watched)
         moved = [abs(with_it[i] - without[i]) // _TEST_SAMPLES for i in range(3)]
         if min(moved) < _TEST_LEAST_MG or max(moved) > _TEST_MOST_MG:
             raise self._registers.error(FAULT_SELF_TEST, "failed its self-test: %s mg" % moved)
