@@ -27,17 +27,18 @@ class StreetTopics:
     def __init__(self, link: Subscriber) -> None:
         self._link = link
         self._heard: set[str] = set()
+        self._left = set(EVERY_NODE)  # what the session may have from before a change of configuration
 
     async def hear(self, nodes: Collection[str]) -> None:
         """Hear these nodes and no others; does nothing if they are the same as before."""
-        if self._heard == nodes:
+        if self._heard == nodes and not self._left:
             return
         wanted = set(nodes)
         for batch in _batches(sorted(wanted - self._heard)):
             await self._link.subscribe(*batch)
-        for batch in _batches(sorted(self._heard - wanted)):
+        for batch in _batches(sorted((self._heard | self._left) - wanted)):
             await self._link.unsubscribe(*batch)
-        self._heard = wanted
+        self._heard, self._left = wanted, set()
 
 
 def _batches(nodes: Sequence[str]) -> Iterator[list[str]]:

@@ -123,6 +123,7 @@ def path(tmp_path: Path) -> Path:
 async def test_a_gateway_of_several_hears_a_node_once_it_is_in_its_registry(
     broker: Mosquitto, street: Street, path: Path
 ) -> None:
+    await (await Gateway(path, broker).settled()).end()  # a session that heard everybody is still there
     broker.settings = broker.settings.model_copy(update={"only_registered": True})
     gateway = Gateway(path, broker)
     both, gateway.intake.registry = gateway.intake.registry, Registry({OTHER: OTHER_KEY})
