@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 _LIBC = ctypes.CDLL(None)
 _PR_SET_PDEATHSIG = 1
 _READY_S = 15.0
+_CONNECT_S = 2.0
 _STOP_S = 10.0
 _FREE_S = 3.0  # the broker of a gateway that was killed takes a moment to go
 _LOOK_S = 0.02
@@ -112,7 +113,8 @@ class BrokerProcess:
             return
         child.terminate()
         try:
-            await asyncio.wait_for(child.wait(), _STOP_S)
+            async with asyncio.timeout(_STOP_S):
+                await child.wait()
         except TimeoutError:
             child.kill()
             await child.wait()
@@ -164,7 +166,8 @@ def _taken(port: int) -> str:
 async def reachable(host: str, port: int) -> bool:
     """Return whether something takes connections there."""
     try:
-        _, writer = await asyncio.wait_for(asyncio.open_connection(host, port), 2)
+        async with asyncio.timeout(_CONNECT_S):
+            _, writer = await asyncio.open_connection(host, port)
     except (OSError, TimeoutError):
         return False
     writer.close()

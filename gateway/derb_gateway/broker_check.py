@@ -57,7 +57,8 @@ class _Tally:
         while self._count < enough:
             self._more.clear()
             try:
-                await asyncio.wait_for(self._more.wait(), _QUIET_S)
+                async with asyncio.timeout(_QUIET_S):
+                    await self._more.wait()
             except TimeoutError:
                 break
         return self._count

@@ -10,6 +10,7 @@ from derb_gateway.arrivals import Arrival, Outcome
 from derb_gateway.backoff import FullJitter
 from derb_gateway.clock import Clock
 from derb_gateway.config import BrokerSettings
+from derb_gateway.ending import end
 from derb_gateway.errors import BrokerError
 from derb_gateway.fence import Fence
 from derb_gateway.inbox import Delivery, Inbox
@@ -91,7 +92,9 @@ class MqttIntake:
             await pump
             await self._push_out()
         finally:
-            await _end(stopping, pump, connection)
+            for failure in await end(stopping, pump, connection):
+                if failure is not None:
+                    raise failure
 
     async def _push_out(self) -> None:
         """Wait until the broker has our acknowledgements: closing a socket with unread input voids them."""
@@ -230,15 +233,4 @@ async def _first_of(*coroutines: Coroutine[None, None, None]) -> None:
         for task in done:
             task.result()
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _end(*tasks: asyncio.Task[None] | asyncio.Task[bool]) -> None:
-    """Cancel and await tasks; the error of one that had failed comes out."""
-    for task in tasks:
-        task.cancel()
-    for result in await asyncio.gather(*tasks, return_exceptions=True):
-        if isinstance(result, Exception):
-            raise result
+        await end(*tasks)

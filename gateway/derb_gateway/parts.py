@@ -5,6 +5,8 @@ import logging
 from collections.abc import Coroutine
 from typing import Any
 
+from derb_gateway.ending import end
+
 log = logging.getLogger(__name__)
 
 
@@ -52,10 +54,8 @@ class Parts:
         """End tasks and forget them; what one failed with is logged."""
         ending = {name: self._tasks[name] for name in names if name in self._tasks}
         self._let_go.update(ending)
-        for task in ending.values():
-            task.cancel()
-        results = await asyncio.gather(*ending.values(), return_exceptions=True)
-        for name, result in zip(ending, results, strict=True):
+        failures = await end(*ending.values())
+        for name, failure in zip(ending, failures, strict=True):
             del self._tasks[name]
-            if isinstance(result, Exception):
-                log.error("task failed", extra={"task": name, "why": repr(result)})
+            if failure is not None:
+                log.error("task failed", extra={"task": name, "why": repr(failure)})

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from derb_gateway import relay_ports
 from derb_gateway.clock import Clock
 from derb_gateway.config import RelaySettings
+from derb_gateway.ending import end
 from derb_gateway.findings import Finding, Verdict
 from derb_gateway.relay_connection import RelayConnection
 from derb_gateway.relay_line import Ended
@@ -67,13 +68,13 @@ async def _listen(settings: RelaySettings, clock: Clock, claimed: set[str], port
     connection = RelayConnection(settings, listener, clock, set(claimed), ports)
     life = asyncio.create_task(connection.run())
     try:
-        await asyncio.wait_for(listener.spoke.wait(), _WAIT_S)
+        async with asyncio.timeout(_WAIT_S):
+            await listener.spoke.wait()
     except TimeoutError:
         why = connection.trouble or "nothing there speaks as a relay: is the relay's firmware on it?"
         return Finding(Verdict.BAD, what, why)
     finally:
-        life.cancel()
-        await asyncio.gather(life, return_exceptions=True)
+        await end(life)
     assert connection.description is not None
     if connection.device is not None:
         claimed.add(relay_ports.device_of(connection.device))

@@ -206,7 +206,8 @@ class _Wire:
         ready = asyncio.Event()
         loop.add_reader(self._fd, ready.set)
         try:
-            await asyncio.wait_for(ready.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await ready.wait()
         except TimeoutError:
             return b""  # a terminal's read would say the same as at its end
         finally:

@@ -9,6 +9,7 @@ from derb_gateway import relay_ports
 from derb_gateway.arrivals import Arrival, Outcome
 from derb_gateway.clock import Clock
 from derb_gateway.config import RelaySettings
+from derb_gateway.ending import end
 from derb_gateway.intake import Intake
 from derb_gateway.orders import OrderBook
 from derb_gateway.progress import Progress
@@ -80,12 +81,9 @@ class RelayIntake:
             if any(relay.up for relay in self.relays.values()):
                 await asyncio.sleep(_LAST_TURNS_S)  # the connections' next turns write the last receipts
         finally:
-            tasks: list[asyncio.Task[None] | asyncio.Task[bool]] = [*connections, pump, stopping]
-            for task in tasks:
-                task.cancel()
-            for result in await asyncio.gather(*tasks, return_exceptions=True):
-                if isinstance(result, Exception):
-                    raise result
+            for failure in await end(*connections, pump, stopping):
+                if failure is not None:
+                    raise failure
 
     def heard(self, relay: RelayConnection, uplink: RelayUplink, waited_s: float) -> bool:
         """Take an uplink; False when there are too many already, or none is taken any more."""

@@ -138,7 +138,8 @@ class _Life:
             return False
         timeout_s = None if street_ms is None else self._clock.real_s_until(street_ms)
         try:
-            await asyncio.wait_for(self._interrupted.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await self._interrupted.wait()
         except TimeoutError:
             return True
         return False

@@ -17,6 +17,7 @@ from typing import Literal
 
 from derb_gateway.broker import BrokerProcess
 from derb_gateway.config import BrokerSettings
+from derb_gateway.ending import end
 from derb_gateway.status import status as gateway_status
 from rich.console import Console
 from rich.live import Live
@@ -118,11 +119,11 @@ class Demo:
         await self._city_broker.start()
         platform = asyncio.create_task(self._upstream.run())
         try:
-            await asyncio.wait_for(self._upstream.ready.wait(), 15)
+            async with asyncio.timeout(15):
+                await self._upstream.ready.wait()
             yield
         finally:
-            platform.cancel()
-            await asyncio.gather(platform, return_exceptions=True)
+            await end(platform)
             await self._city_broker.stop()
 
     @contextlib.asynccontextmanager
@@ -173,9 +174,7 @@ class Demo:
         stopping = asyncio.create_task(stop.wait())
         picture = asyncio.create_task(self._show(clock))
         await asyncio.wait({running, timer, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        for task in (timer, stopping, picture):
-            task.cancel()
-        await asyncio.gather(timer, stopping, picture, return_exceptions=True)
+        await end(timer, stopping, picture)
         fleet.stop()
         await running
 
@@ -287,7 +286,8 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     if process.returncode is None:
         process.terminate()
         try:
-            await asyncio.wait_for(process.wait(), 15)
+            async with asyncio.timeout(15):
+                await process.wait()
         except TimeoutError:
             process.kill()
             await process.wait()
