@@ -33,6 +33,7 @@ def cells(path: Path, content: str | bytes) -> list[dict[str, str]]:
         "t_ms,x\n1,2,,\n",
         "x,ignored,t_ms\n2,whatever,1\n",
         "t_ms,x\n,\n1,2\n   \n",
+        "# a remark, with a comma\nt_ms,x\n#1,2,3\n1,2\n",
     ],
     ids=[
         "plain",
@@ -44,6 +45,7 @@ def cells(path: Path, content: str | bytes) -> list[dict[str, str]]:
         "commas_at_the_end",
         "order",
         "empty_rows",
+        "remarks",
     ],
 )
 def test_every_ordinary_way_to_write_a_csv_reads_the_same(trace: Path, content: str) -> None:
@@ -60,6 +62,7 @@ def test_every_ordinary_way_to_write_a_csv_reads_the_same(trace: Path, content: 
         ("t_ms;x\n1;2\n", "separated by commas"),
         ("t_ms\tx\n1\t2\n", "separated by commas"),
         ("t_ms,x,x\n1,2,3\n", "column x is there twice"),
+        ("# a remark\nt_ms,y\n", "line 2: no column x"),
         ("t_ms,x\n1\n", "line 2: 1 columns where the header has 2"),
         ("t_ms,x\n1,2\n1,2,3\n", "line 3: 3 columns where the header has 2"),
         (b"t_ms,x\n1,\xff\xfe\n", "not a text file in UTF-8"),

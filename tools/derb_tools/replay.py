@@ -12,10 +12,16 @@ import typer
 
 from derb_tools.board_pipe import run_on_board
 from derb_tools.errors import FirmwareFailed
-from derb_tools.trace_samples import LevelSample, ParkingSample, Tally, level_samples, parking_samples
+from derb_tools.trace_samples import (
+    DISTANCE_MAX_MM,
+    LevelSample,
+    ParkingSample,
+    Tally,
+    level_samples,
+    parking_samples,
+)
 
 PARKING_STATES = ("unknown", "free", "occupied")
-DISTANCE_MAX_MM = 8185
 ELAPSED_MAX_S = 1 << 29  # fits a small int on a 32-bit board
 
 Point = tuple[int, int]

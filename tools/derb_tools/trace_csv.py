@@ -30,6 +30,11 @@ class Row:
 
     def integer(self, column: str, low: int, high: int) -> int | None:
         """The cell as a whole number, rounded; None where it has no value. Raises RecordingError."""
+        value = self.number(column, low, high)
+        return None if value is None else round(value)
+
+    def number(self, column: str, low: int, high: int) -> int | float | None:
+        """The cell as a number; None where it has no value. Raises RecordingError."""
         value = parse_number(self.cells.get(column, ""))
         if value is None:
             return None
@@ -37,14 +42,17 @@ class Row:
             raise self.error(column, f"{shown(value)} is not a number")
         if not low <= value <= high:
             raise self.error(column, f"{shown(self.cells[column])} is not between {low} and {high}")
-        return round(value)
+        return value
 
     def error(self, column: str, what: str) -> RecordingError:
         return RecordingError(f"{self.path}, line {self.line}, column {column}: {what}")
 
 
 def read_rows(path: Path, required: Sequence[str], optional: Sequence[str]) -> Iterator[Row]:
-    """The rows of a CSV file with a header; columns not asked for are left out. Raises RecordingError."""
+    """The rows of a CSV file with a header; columns not asked for and lines that begin with # are left out.
+
+    Raises RecordingError.
+    """
     try:
         # utf-8-sig: spreadsheets write a byte order mark.
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -80,7 +88,7 @@ def _read_open(path: Path, file: TextIO, required: Sequence[str], optional: Sequ
             if not "".join(cells).strip():
                 continue
             if position_of_column is None:
-                position_of_column = _header(path, cells, required, optional)
+                position_of_column = _header(path, reader.line_num, cells, required, optional)
                 width = len(cells)
                 continue
             _check_width(path, reader.line_num, cells, width)
@@ -103,10 +111,13 @@ def _lines(path: Path, file: TextIO) -> Iterator[str]:
             )
         if "\0" in line:
             raise RecordingError(f"{path}, line {number} holds a NUL character: not a text file")
-        yield line
+        # A remark stays a line, so that the others keep their numbers.
+        yield "\n" if line.startswith("#") else line
 
 
-def _header(path: Path, cells: list[str], required: Sequence[str], optional: Sequence[str]) -> dict[str, int]:
+def _header(
+    path: Path, line: int, cells: list[str], required: Sequence[str], optional: Sequence[str]
+) -> dict[str, int]:
     """Where each wanted column stands. Raises RecordingError for one that is missing or there twice."""
     names = [cell.strip() for cell in cells]
     if absent := [name for name in required if name not in names]:
@@ -114,10 +125,10 @@ def _header(path: Path, cells: list[str], required: Sequence[str], optional: Seq
         if len(names) == 1 and any(separator in names[0] for separator in ";\t"):
             hint = "; columns must be separated by commas"
         found = ", ".join(shown(name) for name in names[:10])
-        raise RecordingError(f"{path}, line 1: no column {', '.join(absent)}; found {found}{hint}")
+        raise RecordingError(f"{path}, line {line}: no column {', '.join(absent)}; found {found}{hint}")
     wanted = [name for name in (*required, *optional) if name in names]
     if twice := [name for name in wanted if names.count(name) > 1]:
-        raise RecordingError(f"{path}, line 1: column {twice[0]} is there twice")
+        raise RecordingError(f"{path}, line {line}: column {twice[0]} is there twice")
     return {name: names.index(name) for name in wanted}
 
 

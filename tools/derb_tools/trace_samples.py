@@ -14,6 +14,7 @@ FIELD_MAX_NT = 10_000_000
 TEMP_MIN_C100, TEMP_MAX_C100 = -10_000, 20_000
 RSSI_MIN_DBM, RSSI_MAX_DBM = -200, 50
 ECHO_MAX_US = 1_000_000
+DISTANCE_MAX_MM = 8185
 PINGS_MAX = 255
 NO_ECHO_START_US, ECHO_NEVER_ENDED_US = -1, -2
 # The longest step that is a small int on the board, 12 days; in a longer gap everything is old anyway.

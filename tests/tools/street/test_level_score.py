@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from derb_tools.errors import RecordingError
 from derb_tools.street.level_score import score_level
 from derb_tools.street.level_truth import LevelTruth
 
@@ -87,7 +88,7 @@ def test_under_a_fault_only_a_right_distance_may_be_ok(
 
 
 def test_answers_of_another_recording_are_refused() -> None:
-    with pytest.raises(ValueError, match="answers for 10 readings"):
+    with pytest.raises(RecordingError, match="answers for 10 readings"):
         score_level(truth(), answers(truth())[:-1])
 
 

@@ -3,13 +3,13 @@
 import dataclasses
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from derb_tools.errors import RecordingError, ToolError
+from derb_tools.errors import ToolError
 from derb_tools.street import scoring
 from derb_tools.street.level import LEVEL_SCENARIOS, level_trace, write_level_trace
 from derb_tools.street.parking import parking_trace
@@ -94,10 +94,9 @@ def score(
     derb score trace.csv
     derb replay parking trace.csv | derb score trace.csv --replayed -
     """
-    answers = None if replayed is None else list(_answers(replayed))
     beside = truth_path(trace) if truth is None else truth
     try:
-        for name, figures in scoring.score_files(trace, beside, answers, references):
+        for name, figures in scoring.score_files(trace, beside, replayed, references):
             print(json.dumps({"detector": name, **_rounded(dataclasses.asdict(figures))}))
     except OSError as error:
         if error.filename is None:
@@ -123,29 +122,6 @@ def _print_list(abouts: Mapping[str, str]) -> None:
 
 def _say(target: Path, count: int, what: str) -> None:
     print(f"{target} and {truth_path(target).name}: {count} {what}", file=sys.stderr)
-
-
-def _answers(replayed: str) -> Iterator[dict[str, Any]]:
-    """The JSON lines of `derb replay`. Raises RecordingError naming the line."""
-    try:
-        lines = sys.stdin.readlines() if replayed == "-" else Path(replayed).read_text("utf-8").splitlines()
-    except OSError as error:
-        raise ToolError(f"cannot read {replayed}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise RecordingError(f"{replayed} is not a text file in UTF-8: {error.reason}") from error
-    for number, line in enumerate(lines, start=1):
-        if line.strip():
-            yield _object(replayed, number, line)
-
-
-def _object(where: str, number: int, line: str) -> dict[str, Any]:
-    try:
-        answer = json.loads(line)
-    except ValueError as error:
-        raise RecordingError(f"{where}, line {number}: not JSON") from error
-    if not isinstance(answer, dict):
-        raise RecordingError(f"{where}, line {number}: not a JSON object")
-    return answer
 
 
 def _rounded(figures: Mapping[str, Any]) -> dict[str, Any]:

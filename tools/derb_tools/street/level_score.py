@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from derb_tools.errors import RecordingError
+from derb_tools.street.answers import Answer
 from derb_tools.street.level_truth import LevelTruth
 from derb_tools.street.types import Flags, Floats, Ints
 
-Answer = dict[str, Any]
 RIGHT_DISTANCE_SHARE = 0.05
 """An `ok` that must be right: off by no more than this share of the empty distance."""
 FULL_PCT, NOT_FULL_PCT = 95.0, 75.0
@@ -57,7 +58,7 @@ class _Said:
 
 
 def score_level(truth: LevelTruth, answers: Sequence[Answer]) -> LevelFigures:
-    """Figures for one recording. Raises ValueError when the answers are not one a reading."""
+    """Figures for one recording. Raises RecordingError when the answers are not one a reading."""
     said = _said(truth, answers)
     ok = np.array([status == "ok" for status in said.status])
     judged = ok & (truth.fault == "") & (truth.accepted == "ok") & ~np.isnan(said.distance_mm)
@@ -86,9 +87,9 @@ def score_level(truth: LevelTruth, answers: Sequence[Answer]) -> LevelFigures:
 
 
 def _said(truth: LevelTruth, answers: Sequence[Answer]) -> _Said:
-    by_time = {int(answer["t_ms"]): answer for answer in answers if "t_ms" in answer}
+    by_time = {answer["t_ms"]: answer for answer in answers}
     if len(by_time) != len(truth.t_ms) or any(t not in by_time for t in truth.t_ms.tolist()):
-        raise ValueError(
+        raise RecordingError(
             f"{len(by_time)} answers for {len(truth.t_ms)} readings: these are not of one recording"
         )
     ordered = [by_time[t] for t in truth.t_ms.tolist()]

@@ -1,13 +1,18 @@
 """What was so in a container at each reading, and its file."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from derb_tools.errors import RecordingError
 from derb_tools.street.types import Floats, Ints, Strings
+from derb_tools.trace_csv import LINE_MAX_CHARACTERS, Row, read_rows
+from derb_tools.trace_samples import DISTANCE_MAX_MM, T_MAX_MS
 
 MARK = "# level "
+SURFACE_MAX_MM, FILL_MAX_PCT = 100_000, 1000
 HEADER = "t_ms,surface_mm,fill_pct,collected,fell_pct,fault,accepted"
 
 
@@ -32,9 +37,8 @@ class LevelTruth:
 
 
 def is_level_truth(path: Path) -> bool:
-    """Whether a truth file is a level recording's. Raises OSError."""
-    with path.open(encoding="utf-8") as file:
-        return file.readline().startswith(MARK)
+    """Whether a truth file is a level recording's. Raises OSError, UnicodeDecodeError."""
+    return _first_line(path).startswith(MARK)
 
 
 def write_level_truth(truth: LevelTruth, path: Path, about: str) -> None:
@@ -54,17 +58,56 @@ def write_level_truth(truth: LevelTruth, path: Path, about: str) -> None:
 
 
 def read_level_truth(path: Path) -> LevelTruth:
-    """The inverse of `write_level_truth`. Raises ValueError saying what is wrong."""
-    first, *rows = path.read_text(encoding="utf-8").splitlines()
-    about = dict(word.split("=", 1) for word in first.removeprefix(MARK).split() if "=" in word)
-    if not {"empty_mm", "full_mm"} <= about.keys() or not rows or rows[0] != HEADER:
-        raise ValueError(f"{path}: not a level truth file, its columns should be {HEADER}")
-    cells = [row.split(",") for row in rows[1:]]
-    if not cells or any(len(row) != len(HEADER.split(",")) for row in cells):
-        raise ValueError(f"{path}: a level truth file needs rows of {HEADER}")
-    t_ms, surface, fill, collected, fell, fault, accepted = zip(*cells, strict=True)
+    """The inverse of `write_level_truth`. Raises RecordingError."""
+    empty_mm, full_mm = _depths(path)
+    rows = list(read_rows(path, HEADER.split(","), ()))
+    if not rows:
+        raise RecordingError(f"{path} has no readings")
     return LevelTruth(
-        np.array(t_ms, dtype=np.int64), np.array(surface, dtype=np.float64), np.array(fill, dtype=np.float64),
-        np.array(collected, dtype=object), np.array(fell, dtype=np.float64), np.array(fault, dtype=object),
-        np.array(accepted, dtype=object), int(about["empty_mm"]), int(about["full_mm"]),
-    )  # fmt: skip
+        t_ms=np.array([round(_number(row, "t_ms", -T_MAX_MS, T_MAX_MS)) for row in rows], dtype=np.int64),
+        surface_mm=np.array(
+            [_number(row, "surface_mm", -SURFACE_MAX_MM, SURFACE_MAX_MM) for row in rows], dtype=np.float64
+        ),
+        fill_pct=np.array(
+            [_number(row, "fill_pct", -FILL_MAX_PCT, FILL_MAX_PCT) for row in rows], dtype=np.float64
+        ),
+        collected=_words(rows, "collected"),
+        fell_pct=np.array(
+            [_number(row, "fell_pct", -FILL_MAX_PCT, FILL_MAX_PCT) for row in rows], dtype=np.float64
+        ),
+        fault=_words(rows, "fault"),
+        accepted=_words(rows, "accepted"),
+        empty_mm=empty_mm,
+        full_mm=full_mm,
+    )
+
+
+def _depths(path: Path) -> tuple[int, int]:
+    """Which container it is, from the first line."""
+    first = _first_line(path)
+    about = dict(word.split("=", 1) for word in first.removeprefix(MARK).split() if "=" in word)
+    try:
+        empty_mm, full_mm = int(about["empty_mm"]), int(about["full_mm"])
+    except (KeyError, ValueError):
+        empty_mm = full_mm = 0
+    if not 0 <= full_mm < empty_mm <= DISTANCE_MAX_MM:
+        raise RecordingError(
+            f"{path}, line 1: should begin `{MARK}empty_mm=... full_mm=...`, with 0 <= full_mm < empty_mm <= {DISTANCE_MAX_MM}"
+        )
+    return empty_mm, full_mm
+
+
+def _first_line(path: Path) -> str:
+    with path.open(encoding="utf-8-sig") as file:
+        return file.readline(LINE_MAX_CHARACTERS)
+
+
+def _number(row: Row, column: str, low: int, high: int) -> float:
+    value = row.number(column, low, high)
+    if value is None:
+        raise row.error(column, "there is no number")
+    return value
+
+
+def _words(rows: Sequence[Row], column: str) -> Strings:
+    return np.array([row.cells[column] for row in rows], dtype=object)

@@ -1,11 +1,15 @@
 """A recording and its truth, and the files they become."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from derb_tools.errors import RecordingError
 from derb_tools.street.types import Flags, Floats, Ints, Strings
+from derb_tools.trace_csv import Row, read_rows, shown
+from derb_tools.trace_samples import T_MAX_MS
 
 FREE, OCCUPIED = 0, 1
 STATE_NAMES = ("free", "occupied")
@@ -94,19 +98,35 @@ def write_truth(truth: Truth, path: Path, about: str) -> None:
 
 
 def read_truth(path: Path) -> Truth:
-    """The inverse of `write_truth`. Raises ValueError naming the line that is wrong."""
-    rows = [row for row in path.read_text(encoding="utf-8").splitlines() if row and not row.startswith("#")]
-    if not rows or rows[0] != TRUTH_HEADER:
-        raise ValueError(f"{path}: not a parking truth file, its header should be {TRUTH_HEADER}")
-    cells = [row.split(",") for row in rows[1:]]
-    if len(cells) < 2 or any(len(row) != 5 for row in cells) or cells[-1][1] != "end":
-        raise ValueError(f"{path}: a truth file needs five columns and a last row whose state is 'end'")
-    *body, end = cells
+    """The inverse of `write_truth`; a truth made by hand needs no columns but t_ms and state. Raises RecordingError."""
+    rows = list(read_rows(path, ("t_ms", "state"), ("excluded", "vehicle", "note")))
+    if len(rows) < 2 or rows[-1].cells["state"] != "end":
+        raise RecordingError(f"{path}: a truth needs a row a state and a last row whose state is 'end'")
+    t_ms = [_time_ms(row) for row in rows]
+    for row, before, now in zip(rows[1:], t_ms, t_ms[1:], strict=False):
+        if now < before:
+            raise row.error("t_ms", f"time goes back, from {before} to {now}")
+    *body, _end = rows
     return Truth(
-        t_ms=np.array([int(row[0]) for row in body], dtype=np.int64),
-        state=np.array([STATE_NAMES.index(row[1]) for row in body], dtype=np.int64),
-        excluded=np.array([row[2] == "1" for row in body]),
-        vehicle=np.array([row[3] for row in body], dtype=object),
-        note=np.array([row[4] for row in body], dtype=object),
-        end_ms=int(end[0]),
+        t_ms=np.array(t_ms[:-1], dtype=np.int64),
+        state=np.array([_one_of(row, "state", STATE_NAMES) for row in body], dtype=np.int64),
+        excluded=np.array([_one_of(row, "excluded", ("0", "1")) == 1 for row in body]),
+        vehicle=np.array([row.cells.get("vehicle", "") for row in body], dtype=object),
+        note=np.array([row.cells.get("note", "") for row in body], dtype=object),
+        end_ms=t_ms[-1],
     )
+
+
+def _time_ms(row: Row) -> int:
+    t_ms = row.integer("t_ms", -T_MAX_MS, T_MAX_MS)
+    if t_ms is None:
+        raise row.error("t_ms", "there is no time")
+    return t_ms
+
+
+def _one_of(row: Row, column: str, words: Sequence[str]) -> int:
+    """Which of the words a cell holds; the first one where there is no such column."""
+    word = row.cells.get(column, words[0])
+    if word not in words:
+        raise row.error(column, f"{shown(word)} is none of {', '.join(words)}")
+    return words.index(word)
