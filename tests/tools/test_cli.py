@@ -75,3 +75,12 @@ def test_whoever_stops_reading_our_output_sees_no_complaint(arguments: list[str]
         assert process.stderr is not None
         errors = process.stderr.read()
     assert errors == ""
+
+
+@pytest.mark.parametrize("closed", [0, 1, 2])
+def test_a_stream_that_was_closed_beforehand_is_no_crash(closed: int) -> None:
+    code = f"import os, sys; os.close({closed}); os.execv(sys.executable, sys.argv[1:])"
+    command = [sys.executable, "-c", code, sys.executable, "-m", "derb_tools.cli", *FRAME]
+    finished = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert (finished.returncode, finished.stderr) == (0, "")
+    assert bool(finished.stdout) == (closed != 1)

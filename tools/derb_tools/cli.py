@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -73,6 +74,7 @@ SUBCOMMANDS = {
 
 def main() -> None:
     """The console script. An expected error is one line on stderr; a traceback is a bug."""
+    _open_closed_streams()
     chosen = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None)
     try:
         try:
@@ -92,6 +94,13 @@ def main() -> None:
         where = f"{error.filename}: " if error.filename else ""
         print(f"derb: {where}{error.strerror or error}", file=sys.stderr)
         sys.exit(1)
+
+
+def _open_closed_streams() -> None:
+    """Whoever started us may have closed them (`>&-`, some service managers): Python then has None in their place."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - as long as the process
 
 
 def build_app(chosen: str | None) -> typer.Typer:

@@ -46,20 +46,24 @@ def test_score_takes_what_replay_printed_from_stdin(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "words"),
     [
-        ("simulate", "parking", "--scenario", "nowhere", "--out", "x.csv"),
-        ("simulate", "parking"),
-        ("simulate", "level", "--out", "/no/such/folder/x.csv"),
-        ("simulate", "parking", "--chip", "nothing", "--out", "x.csv"),
+        (
+            ("parking", "--scenario", "nowhere", "--out", "x.csv"),
+            "--scenario: 'nowhere' is none of: nominal_perp",
+        ),
+        (("parking",), "--out TRACE.csv"),
+        (("level", "--out", "/no/such/folder/x.csv"), "--out: there is no folder"),
+        (("parking", "--chip", "nothing", "--out", "x.csv"), "--chip: 'NOTHING' is none of: RM3100"),
     ],
 )
-def test_misuse_exits_with_2_and_writes_nothing(
-    arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_misuse_exits_with_2_says_what_there_is_and_writes_nothing(
+    arguments: tuple[str, ...], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    code, _, err = run(*arguments)
+    code, _, err = run("simulate", *arguments)
     assert code == 2, err
+    assert words in err
     assert not list(tmp_path.iterdir())
 
 

@@ -11,6 +11,7 @@ import typer
 
 from derb_tools.errors import ToolError
 from derb_tools.street import scoring
+from derb_tools.street.chips import CHIPS
 from derb_tools.street.level import LEVEL_SCENARIOS, level_trace, write_level_trace
 from derb_tools.street.parking import parking_trace
 from derb_tools.street.scenarios import SCENARIOS
@@ -32,7 +33,9 @@ def parking(
     seed: Seed = 1,
     out: Out = None,
     rssi: Annotated[bool, typer.Option(help="Add the strength of the last uplink.")] = False,
-    chip: Annotated[str | None, typer.Option(help="Another chip on the same street.")] = None,
+    chip: Annotated[
+        str | None, typer.Option(help=f"Another chip on the same street: {', '.join(CHIPS)}.")
+    ] = None,
     period_s: Annotated[
         float | None, typer.Option(min=0.05, max=60.0, help="Another sampling period.")
     ] = None,
@@ -47,10 +50,10 @@ def parking(
     if list_them:
         return _print_list({name: street.about for name, street in SCENARIOS.items()})
     target = _checked(scenario, SCENARIOS, out)
-    try:
-        trace = parking_trace(scenario, seed, days, rssi=rssi, chip=chip, period_s=period_s)
-    except KeyError as error:
-        raise typer.BadParameter(str(error.args[0])) from error
+    if chip is not None:
+        chip = chip.upper()
+        _known(chip, CHIPS, "--chip")
+    trace = parking_trace(scenario, seed, days, rssi=rssi, chip=chip, period_s=period_s)
     write_trace(trace, target)
     return _say(target, len(trace.t_ms), "samples")
 
@@ -105,13 +108,17 @@ def score(
 
 
 def _checked(name: str, known: Mapping[str, Any], out: Path | None) -> Path:
-    if name not in known:
-        raise typer.BadParameter(f"{name!r} is none of: {', '.join(known)}", param_hint="--scenario")
+    _known(name, known, "--scenario")
     if out is None:
         raise typer.BadParameter("say where to write with --out TRACE.csv", param_hint="--out")
     if not out.parent.is_dir():
         raise typer.BadParameter(f"there is no folder {out.parent}", param_hint="--out")
     return out
+
+
+def _known(name: str, known: Mapping[str, Any], option: str) -> None:
+    if name not in known:
+        raise typer.BadParameter(f"{name!r} is none of: {', '.join(known)}", param_hint=option)
 
 
 def _print_list(abouts: Mapping[str, str]) -> None:
