@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
 
 from derb_gateway import schema
@@ -80,7 +81,7 @@ class Writer:
             except Exception as error:  # noqa: BLE001 - told to whoever waits
                 for each in jobs:
                     if not each.promise.done():
-                        each.promise.set_exception(error)
+                        each.promise.set_exception(_translated(error))
 
     def _waiting(self) -> list[_Job]:
         jobs: list[_Job] = []
@@ -130,9 +131,10 @@ class Writer:
         return results
 
     def _roll_back(self, error: Exception) -> None:
-        if self._store.is_open and self._store.db.in_transaction:
-            self._store.db.execute("ROLLBACK")
         self._on_rollback()
+        if self._store.is_open and self._store.db.in_transaction:
+            with suppress(sqlite3.Error):  # then the next BEGIN fails, and it is rolled back after that
+                self._store.db.execute("ROLLBACK")
         if isinstance(error, sqlite3.Error | StoreError):
             self.refusing = str(error)
         if isinstance(error, sqlite3.Error) and schema.is_damage(error):

@@ -5,6 +5,7 @@ import sqlite3
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -75,6 +76,47 @@ async def test_a_disk_that_refuses_is_worth_another_try(rig: Rig) -> None:
     with pytest.raises(StoreError, match="disk is full"):
         await rig.writer.do(full)
     assert await rig.writer.do(lambda store: count(store, "after")) == "after"
+
+
+class OneBadRollback:
+    """A database whose disk fails once, when what was written is to be taken back."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._is_bad = True
+
+    def execute(self, sql: str, *rest: Any) -> sqlite3.Cursor:
+        if sql == "ROLLBACK" and self._is_bad:
+            self._is_bad = False
+            raise sqlite3.OperationalError("disk I/O error")
+        return self._db.execute(sql, *rest)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._db, name)
+
+
+async def test_what_cannot_even_be_taken_back_is_void_and_taken_back_later(rig: Rig) -> None:
+    def full(store: Store) -> None:
+        store.count({"lost": 1})
+        raise sqlite3.OperationalError("database or disk is full")
+
+    rig.store.db = OneBadRollback(rig.store.db)  # type: ignore[assignment]
+    with pytest.raises(StoreError, match="disk is full"):
+        await rig.writer.do(full)
+    assert rig.rollbacks == 1, "nobody remembers what is not on the disk"
+    assert await rig.writer.do_stubbornly(lambda store: count(store, "after")) == "after"
+    assert dict(rig.store.counters()) == {"after": 1}
+
+
+async def test_whatever_goes_wrong_with_the_database_is_worth_another_try(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(rig.writer, "_together", fails)
+    with pytest.raises(StoreError, match="I/O"):
+        await rig.writer.do(lambda store: count(store, "lost"))
 
 
 def damaged(_store: Store) -> None:
