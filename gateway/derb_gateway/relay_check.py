@@ -7,6 +7,7 @@ from derb_gateway import relay_ports
 from derb_gateway.clock import Clock
 from derb_gateway.config import RelaySettings
 from derb_gateway.ending import end
+from derb_gateway.errors import RelayAway
 from derb_gateway.findings import Finding, Verdict
 from derb_gateway.relay_connection import RelayConnection
 from derb_gateway.relay_line import Ended
@@ -45,7 +46,10 @@ async def _one(
     settings: RelaySettings, clock: Clock, claimed: set[str], running: bool, ports: Lister
 ) -> Finding:
     what = f"relay {settings.name}"
-    found = await asyncio.to_thread(relay_ports.candidates, settings, ports)
+    try:
+        found = await asyncio.to_thread(relay_ports.candidates, settings, ports)
+    except RelayAway as away:
+        return Finding(Verdict.BAD, what, str(away))
     free = [device for device in found if relay_ports.device_of(device) not in claimed]
     if not free:
         there = (

@@ -7,6 +7,7 @@ from typing import Protocol
 from serial.tools import list_ports
 
 from derb_gateway.config import RelaySettings
+from derb_gateway.errors import RelayAway
 
 # (vendor, product) of what boards with an ESP32 have, where no identity is configured.
 ESP32_USB = {
@@ -41,10 +42,14 @@ def usb_ports() -> list[UsbPort]:
 
 
 def candidates(settings: RelaySettings, ports: Lister = usb_ports) -> list[str]:
-    """Return the devices at which this relay may be, in a steady order; none: it is not plugged in."""
-    if settings.port is not None:
-        return [str(settings.port)] if settings.port.exists() else []
-    return sorted(port.device for port in ports() if _fits(settings, port))
+    """Return the devices at which this relay may be, in a steady order; none: it is not plugged in. RelayAway."""
+    try:
+        if settings.port is not None:
+            return [str(settings.port)] if settings.port.exists() else []
+        return sorted(port.device for port in ports() if _fits(settings, port))
+    except (OSError, TypeError, ValueError) as error:  # pyserial's, if a device goes while it is looked at
+        msg = f"the serial ports cannot be looked at just now: {error}"
+        raise RelayAway(msg) from error
 
 
 def described(port: UsbPort) -> str:

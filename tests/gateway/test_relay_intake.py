@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import logging
 import os
 import sqlite3
@@ -19,6 +20,7 @@ from derb_gateway.intake import Intake
 from derb_gateway.progress import Progress
 from derb_gateway.relay_check import check_relays
 from derb_gateway.relay_intake import RelayIntake
+from derb_gateway.relay_ports import UsbPort
 from derb_gateway.status import status
 from derb_gateway.store import Store
 from derb_gateway.writer import Writer
@@ -258,6 +260,16 @@ async def test_the_check_names_what_is_there_instead(tmp_path: Path) -> None:
     (finding,) = [each async for each in check_relays([settings], Clock(), running=False, ports=list)]
     assert finding.verdict is Verdict.BAD
     assert finding.detail == "not plugged in: serial 0001; USB serial ports here: none"
+
+
+async def test_the_check_says_that_ports_cannot_be_looked_at() -> None:
+    def going() -> list[UsbPort]:
+        raise OSError(errno.EIO, "Input/output error")
+
+    settings = RelaySettings(name="north")
+    (finding,) = [each async for each in check_relays([settings], Clock(), running=False, ports=going)]
+    assert finding.verdict is Verdict.BAD
+    assert "cannot be looked at just now" in finding.detail
 
 
 async def test_the_check_tells_a_board_that_is_no_relay(

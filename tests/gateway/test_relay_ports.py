@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from derb_gateway.config import RelaySettings
+from derb_gateway.errors import RelayAway
 from derb_gateway.relay_ports import candidates, described, usb_ports, wanted
 from pydantic import ValidationError
 
@@ -74,3 +75,12 @@ def test_a_section_that_makes_no_sense_is_refused(settings: dict[str, object]) -
 
 def test_this_machine_can_be_asked() -> None:
     assert all(port.vid is not None for port in usb_ports())
+
+
+@pytest.mark.parametrize("error", [TypeError("int() can't convert"), OSError(5, "Input/output error")])
+def test_a_port_that_goes_while_it_is_looked_at_is_looked_for_again(error: Exception) -> None:
+    def going() -> list[Port]:
+        raise error
+
+    with pytest.raises(RelayAway, match="just now"):
+        candidates(RelaySettings(name="r"), going)
