@@ -56,9 +56,7 @@ class OrderBook:
         except sqlite3.DatabaseError as error:
             if not is_damage(error):
                 raise translated(path, error) from error
-            log.error("orders damaged, set aside", extra={"aside": str(set_aside(path))})  # noqa: TRY400
-            drop_oldest(path)
-            self._db = open_orders(path)
+            self._db = _renewed(path)
 
     def close(self) -> None:
         """Close the file."""
@@ -152,3 +150,13 @@ class OrderBook:
 
     def _forget(self) -> None:
         self._seen = -1  # what this connection wrote, `data_version` does not tell it
+
+
+def _renewed(path: Path) -> sqlite3.Connection:
+    """Set a damaged file aside and open a new one; StoreError."""
+    try:
+        log.error("orders damaged, set aside", extra={"aside": str(set_aside(path))})
+        drop_oldest(path)
+        return open_orders(path)
+    except (OSError, sqlite3.Error) as error:
+        raise translated(path, error) from error

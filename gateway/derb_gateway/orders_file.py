@@ -82,5 +82,5 @@ def open_orders(path: Path) -> sqlite3.Connection:
     return db
 
 
-def translated(path: Path, error: sqlite3.Error) -> StoreError:
+def translated(path: Path, error: Exception) -> StoreError:
     return StoreError(f"{path}: cannot be used: {error}")

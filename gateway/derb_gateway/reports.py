@@ -15,5 +15,6 @@ async def note(orders: OrderBook | None, outcome: Outcome) -> None:
     if orders is not None and outcome.reports:
         try:
             await asyncio.to_thread(orders.heard, outcome.reports)
-        except StoreError as error:
-            log.warning("orders not noted", extra={"why": str(error)})
+        except Exception as error:  # whatever a flipped bit makes of what is noted there
+            known = isinstance(error, StoreError)
+            log.warning("orders not noted", extra={"why": repr(error)}, exc_info=None if known else error)

@@ -1,5 +1,6 @@
 """What operators want outlives everything, goes out until the node has dealt with it, and old words change nothing."""
 
+import errno
 import itertools
 import sqlite3
 from collections.abc import Iterator
@@ -146,6 +147,19 @@ def test_a_damaged_file_is_set_aside_and_the_next_begins_higher(tmp_path: Path) 
     assert len(list(tmp_path.glob("o.sqlite3.damaged-*"))) == 1
     assert after.add_command(NODE, "reboot", 0, NOW_MS, NOW_MS + 60_000).id > old.id
     after.close()
+
+
+def test_a_damaged_file_that_cannot_be_set_aside_is_an_error_that_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def bad_disk(_path: Path) -> Path:
+        raise OSError(errno.EIO, "Input/output error")
+
+    path = tmp_path / "o.sqlite3"
+    path.write_bytes(b"no database at all, and long enough to be looked at" * 100)
+    monkeypatch.setattr("derb_gateway.orders.set_aside", bad_disk)
+    with pytest.raises(StoreError, match=r"cannot be used: .* error"):
+        OrderBook(path)
 
 
 def test_a_file_that_cannot_be_is_an_error_that_says_so(tmp_path: Path) -> None:

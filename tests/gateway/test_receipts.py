@@ -1,7 +1,11 @@
 """Receipts say what a commit returned, with the gateway's time and how good it is."""
 
+from pathlib import Path
+
+import pytest
 from derb_gateway.arrivals import Outcome
 from derb_gateway.downlink import Range
+from derb_gateway.orders import OrderBook
 from derb_gateway.receipts import Due, receipts
 from derb_tools.downlink import decode_downlink
 from gateway.kit import KEY, NODE, NOW_MS, OTHER, STRANGER, StillClock, registry
@@ -31,3 +35,18 @@ def test_what_is_owed_is_given_once_and_the_latest_of_it() -> None:
     assert due.waited_s(4.5) == 2.5
     assert due.take() == ({NODE: [Range(3, 0, 4)], OTHER: [Range(1, 5, 5)]}, 1.0)
     assert due.take()[0] == {}
+
+
+def test_a_receipt_waits_for_no_order_that_is_damaged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    orders = OrderBook(tmp_path / "orders.sqlite3")
+    orders.set_config(NODE, {"wake_s": 60}, NOW_MS)
+    for settings in ('{"wake_s": 6', '{"wake_r": 60}'):
+        with orders.transaction() as db:
+            db.execute("UPDATE desired SET settings = ?", (settings,))
+        given = dict(receipts({NODE: [Range(3, 0, 17)]}, registry(), StillClock(), orders))
+        downlink = decode_downlink(NODE, KEY, given[f"d/{NODE}/d"])
+        assert (downlink.ranges, downlink.config_version) == ((Range(3, 0, 17),), 0)
+    assert caplog.messages == ["orders not read"] * 2
+    orders.close()
