@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -94,7 +95,7 @@ class BrokerProcess:
             try:
                 await self.start()
                 jitter.reset()
-            except BrokerError as error:
+            except (BrokerError, OSError, subprocess.SubprocessError) as error:
                 log.error("broker does not start", extra={"why": str(error)})  # noqa: TRY400 - its text says it all
                 await self.stop()
                 await asyncio.sleep(jitter.next_s())

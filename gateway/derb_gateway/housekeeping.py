@@ -71,13 +71,13 @@ class Housekeeping:
     async def _read_whole(self) -> None:
         """Look through a file that was too large to be looked through before the start."""
         path = self.settings.path
-        if not schema.is_large(path):
-            return
         try:
+            if not schema.is_large(path):
+                return
             fault = await asyncio.to_thread(schema.check_whole, path)
             if fault is not None:
                 await self._writer.do(lambda _: _damaged(fault))
-        except (sqlite3.Error, GatewayError) as error:
+        except (OSError, sqlite3.Error, GatewayError) as error:
             log.warning("store not read as a whole", extra={"why": str(error)})
 
     async def _prune(self, keep: int, until_bytes: int = 0) -> int:

@@ -29,12 +29,19 @@ class PulledIntake:
     async def run(self) -> None:
         """Work until cancelled."""
         while True:
-            for path in waiting(self._path):
+            for path in self._waiting():
                 try:
                     await self._take(path)
                 except OSError as error:
                     log.warning("drop box", extra={"file": path.name, "why": str(error)})
             await asyncio.sleep(_LOOK_EVERY_S)
+
+    def _waiting(self) -> list[Path]:
+        try:
+            return waiting(self._path)
+        except OSError as error:
+            log.warning("drop box", extra={"why": str(error)})
+            return []
 
     async def _take(self, path: Path) -> None:
         try:

@@ -4,6 +4,7 @@ The gateway can neither make nor change one: nodes hold the public key, and it h
 """
 
 import hashlib
+import logging
 import os
 import re
 import shutil
@@ -17,6 +18,8 @@ from derb_gateway.asks import CHUNK_BYTES, Ask, encode_chunk
 from derb_gateway.downlink import downlink_topic
 from derb_gateway.errors import ConfigError
 from derb_gateway.registry import Registry
+
+log = logging.getLogger(__name__)
 
 SIGNATURE_BYTES = 2508
 ANY_BOARD = "*"
@@ -123,16 +126,26 @@ class Releases:
         return release
 
     def chunks(self, ask: Ask) -> Iterator[tuple[int, bytes]]:
-        """Yield (offset, content) that answer an ask; one empty content if there is no such thing."""
+        """Yield (offset, content) that answer an ask; one empty content if there is no such thing, none if it cannot be read."""
         place = self._place(ask)
         if place is None or ask.offset >= place[1]:
             yield ask.offset, b""
             return
         begin, size = place
-        with self._path(ask.version).open("rb") as file:
-            for offset in range(ask.offset, min(size, ask.offset + ask.chunks * CHUNK_BYTES), CHUNK_BYTES):
-                file.seek(begin + offset)
-                yield offset, file.read(min(CHUNK_BYTES, size - offset))
+        try:
+            content = self._read(
+                ask.version, begin + ask.offset, min(size - ask.offset, ask.chunks * CHUNK_BYTES)
+            )
+        except OSError as error:
+            log.warning("release not read", extra={"version": ask.version, "why": str(error)})
+            return  # the node asks again
+        for at in range(0, len(content), CHUNK_BYTES):
+            yield ask.offset + at, content[at : at + CHUNK_BYTES]
+
+    def _read(self, version: int, begin: int, size: int) -> bytes:
+        with self._path(version).open("rb") as file:
+            file.seek(begin)
+            return file.read(size)
 
     def _place(self, ask: Ask) -> tuple[int, int] | None:
         release = self._release(ask.version)

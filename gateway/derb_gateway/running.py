@@ -1,15 +1,25 @@
 """Reaching the gateway that runs: its process id stands in the store's lock file, and is good while the lock is held."""
 
 import fcntl
+import logging
 import os
 import signal
 from pathlib import Path
 
+log = logging.getLogger(__name__)
+
+
+def forget_pid(descriptor: int) -> None:
+    """Blank out who held the lock file before, in its place: there may be no room for anything new."""
+    os.pwrite(descriptor, b"\n" * os.fstat(descriptor).st_size, 0)
+
 
 def note_pid(descriptor: int) -> None:
-    """Write this process down in the lock file that it holds."""
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    """Write this process down in the lock file that it holds; on a full disk nobody may find it."""
+    try:
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    except OSError as error:
+        log.warning("other commands will not find this gateway", extra={"why": str(error)})
 
 
 def running_pid(lock: Path) -> int | None:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from derb_gateway import log_tail
+from derb_gateway import log_tail, running
 from derb_gateway.aside import drop_oldest, files_aside, set_aside
 from derb_gateway.errors import StoreInUse, StoreLocked
 from derb_gateway.migrations import SCHEMA_VERSION, bring_up
@@ -41,7 +41,7 @@ def lock(path: Path) -> int:
         os.close(descriptor)
         msg = f"{path}: another gateway is using this store"
         raise StoreInUse(msg) from None
-    os.ftruncate(descriptor, 0)  # who held it before is not who may be signalled now
+    running.forget_pid(descriptor)  # who held it before is not who may be signalled now
     return descriptor
 
 

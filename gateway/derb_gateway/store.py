@@ -69,7 +69,12 @@ class Store:
         self.path = path
         self._top_id = 0
         self._lock = schema.lock(path)
-        self.db, self.renewal = schema.open_store(path)
+        try:
+            self.db, self.renewal = schema.open_store(path)
+        except (schema.Damaged, OSError) as error:
+            schema.unlock(self._lock)
+            msg = f"{path}: is damaged and cannot be replaced: {error}"
+            raise StoreLocked(msg) from error
         self._untold = self.renewal
         self.is_open = True
         self._tell()

@@ -1,14 +1,17 @@
 """Which broker is started, and how."""
 
 import asyncio
+import errno
+import logging
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 from derb_gateway.broker import BrokerProcess, broker_command, choose_engine, port_fault, reachable
 from derb_gateway.config import BrokerSettings
 from derb_gateway.errors import BrokerError, BrokerMissing
-from gateway.kit import free_port, mosquitto
+from gateway.kit import eventually, free_port, mosquitto, running
 
 
 @pytest.fixture
@@ -107,3 +110,24 @@ async def test_a_broker_that_ends_at_once_is_told(tmp_path: Path) -> None:
     with pytest.raises(BrokerError, match="ended at once"):
         await broker.start()
     await broker.stop()
+
+
+async def test_a_broker_for_which_there_is_no_process_is_started_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    start, refused = asyncio.create_subprocess_exec, asyncio.Event()
+
+    async def no_room_once(*words: Any, **how: Any) -> Any:
+        if not refused.is_set():
+            refused.set()
+            raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+        return await start(*words, **how)
+
+    monkeypatch.setattr("derb_gateway.broker.asyncio.create_subprocess_exec", no_room_once)
+    settings = BrokerSettings(directory=tmp_path, port=free_port(), retry_base_s=0.01, retry_max_s=0.01)
+    broker = BrokerProcess(settings)
+    async with running(broker.run()):
+        await eventually(lambda: "broker started" in caplog.messages)
+    await broker.stop()
+    assert refused.is_set()

@@ -1,5 +1,6 @@
 """The store within its budget: what goes, in which order, and what never goes."""
 
+import errno
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -170,3 +171,15 @@ async def test_a_large_file_is_looked_through_while_the_gateway_works(
     assert rig.store.renewal is not None
     assert rig.store.renewal.salvaged
     assert "store_damaged" in rig.alarms()
+
+
+async def test_a_file_that_cannot_be_looked_through_stops_nothing(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def bad_disk(_path: Path) -> bool:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(schema, "is_large", bad_disk)
+    async with running(rig.housekeeping.run()) as task:
+        await eventually(lambda: "store not read as a whole" in caplog.messages)
+        assert not task.done()

@@ -1,6 +1,7 @@
 """What was pulled out of dead nodes: taken once, from whole files only, at the time at which it was pulled."""
 
 import asyncio
+import errno
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -248,3 +249,17 @@ async def test_nothing_in_the_drop_box_costs_nothing(gate: Gate) -> None:
     async with running(gate.intake.run()):
         await asyncio.sleep(0)
         assert await gate.rows() == []
+
+
+async def test_a_drop_box_that_cannot_be_read_is_looked_into_again(
+    gate: Gate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def bad_disk(_store: Path) -> list[Path]:
+        monkeypatch.undo()
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("derb_gateway.pulled_intake.waiting", bad_disk)
+    drop(written(tmp_path / "good.json", pulled(frame(7))), gate.path)
+    async with running(gate.intake.run()):
+        await eventually(is_empty(gate))
+    assert "drop box" in caplog.messages

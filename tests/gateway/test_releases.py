@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import struct
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,16 @@ def test_a_release_that_is_damaged_later_is_as_good_as_not_there(releases: Relea
     path = releases.folder / "203.derb"
     path.write_bytes(path.read_bytes()[:-1])
     assert list(Releases(releases.folder).chunks(Ask(203, 1, 0, 1))) == [(0, b"")]
+
+
+def test_a_release_that_cannot_be_read_now_is_not_said_to_be_missing(releases: Releases) -> None:
+    ask, path = Ask(203, 1, 0, 6), releases.folder / "203.derb"
+    assert len(list(releases.chunks(ask))) == 4
+    known = path.stat()
+    path.unlink()
+    path.mkdir()
+    os.utime(path, ns=(known.st_atime_ns, known.st_mtime_ns))
+    assert list(releases.chunks(ask)) == []
 
 
 def test_chunks_fit_a_radio_packet_and_are_signed_for_one_node(releases: Releases) -> None:

@@ -1,10 +1,14 @@
 """The store: one file, sound at every start."""
 
+import errno
+import os
 import sqlite3
 from pathlib import Path
 
 import pytest
+from derb_gateway import schema
 from derb_gateway.errors import StoreLocked
+from derb_gateway.running import running_pid
 from derb_gateway.store import KnownChange, NewReading, Store
 from gateway.kit import NODE, NOW_MS, Disk, arrival, frame
 
@@ -46,6 +50,41 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "derb.sqlite3").mkdir()
     with pytest.raises(StoreLocked, match="cannot be opened"):
         Store(tmp_path / "derb.sqlite3")
+
+
+def test_a_full_disk_has_room_for_the_lock_of_the_next_gateway(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    lock = tmp_path / "derb.sqlite3.lock"
+    lock.write_text("4194303\n")
+    store = Store(tmp_path / "derb.sqlite3")
+    assert lock.read_bytes() == b"\n" * 8, "no block is given back that could be missing in a moment"
+    assert running_pid(lock) is None, "who held it before is signalled no more"
+    store.note_pid()
+    assert running_pid(lock) == os.getpid()
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "pwrite", full)
+    store.note_pid()
+    assert caplog.messages == ["other commands will not find this gateway"]
+    store.close()
+
+
+def test_a_damaged_file_that_cannot_be_replaced_is_told_and_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def bad_disk(_path: Path) -> Path:
+        raise OSError(errno.EIO, "Input/output error")
+
+    path = tmp_path / "derb.sqlite3"
+    path.write_bytes(b"this is not a database" * 100)
+    with monkeypatch.context() as patched:
+        patched.setattr(schema, "set_aside", bad_disk)
+        with pytest.raises(StoreLocked, match=r"damaged and cannot be replaced: .* error"):
+            Store(path)
+    Store(path).close()  # nobody holds its lock
 
 
 @pytest.mark.parametrize("damage", [b"this is not a database" * 100, None])
