@@ -21,7 +21,6 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from soak_plot import plot
 from soak_rig import SoakRig, soak_rig
 from soak_samples import Samples, figures, figures_now, read, sample
 from street import tell
@@ -172,6 +171,8 @@ def show(lines: list[dict[str, object]]) -> bool:
     found = figures(lines)
     tell("soak", found, rate=RATE, nodes=NODES, seed=SEED)
     lasted = found["lasted"][0]
+    from soak_plot import plot  # its package comes with `make bench` only
+
     plot(
         lines,
         f"{lasted:.0f} minutes at {RATE:.0f} frames/s of {NODES} nodes, seed {SEED}",

@@ -17,6 +17,7 @@ import cbor2
 import paho.mqtt.client as paho
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from derb_gateway.frame import decode_uplink
 from derb_gateway.readings import KIND_NAMES, Uplink

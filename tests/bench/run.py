@@ -7,6 +7,7 @@ failed, printed nothing or printed something else, and 2 when there is none to r
 """
 
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -41,10 +42,12 @@ def run(script: Path) -> bool:
 
 
 def is_figure(line: str) -> bool:
-    """Whether the line is one JSON object."""
+    """Whether the line is a figure: a finite number with its names and its unit."""
     try:
-        return isinstance(json.loads(line), dict)
-    except ValueError:
+        said = json.loads(line)
+        named = all(isinstance(said[key], str) for key in ("bench", "figure", "unit"))
+        return named and type(said["value"]) in (int, float) and math.isfinite(said["value"])
+    except (ValueError, TypeError, KeyError):
         return False
 
 
