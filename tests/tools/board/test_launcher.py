@@ -94,3 +94,14 @@ def test_a_killed_supervisor_leaves_no_process(
     while left := processes_of(supervisor.pid):
         assert time.monotonic() < deadline_s, left
         time.sleep(0.02)
+
+
+def test_a_program_that_ends_leaves_no_link_to_its_boards_open() -> None:
+    source = (
+        "from derb_tools.board.launcher import launcher\n"
+        "starter = launcher(256)\npipes = starter.start()\nstarter.kill(pipes)\npipes.close()\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-W", "always::ResourceWarning", "-c", source], capture_output=True, check=True
+    )
+    assert ended.stderr == b""

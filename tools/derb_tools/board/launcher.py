@@ -117,6 +117,7 @@ class ForkServer:
     def close(self) -> None:
         """End the server and every board that still runs."""
         self._process.communicate()
+        self._link.close()
 
     def _ask(self, request: dict[str, int], fds: list[int]) -> dict[str, int]:
         with self._lock:
