@@ -14,6 +14,7 @@ from derb_tools.energy_model import (
     PARTS,
     Setup,
     battery_days,
+    dhcp_per_day,
     estimate,
     sends_per_day,
     variants,
@@ -76,7 +77,38 @@ def test_the_steps_of_a_bay_by_hand() -> None:
     # Each sample 12 ms at 40 mA, and a second of light sleep at 1,600 uA between two.
     assert step(PARKING, "look at the field by the clock") == (2 * 480 + 1600, 288)
     assert step(PARKING, "watch a car park or leave") == (20 * 480 + 19 * 1600, 10)
-    assert step(PARKING, "join Wi-Fi, DHCP") == (201_000, 11)
+    # An address serves 6 hours; the next of 11 sends a day then comes after another 24 / 11 on average.
+    dhcp = 24 / (6 + 24 / 11)
+    assert step(PARKING, "join Wi-Fi, DHCP") == (201_000, pytest.approx(dhcp))
+    assert step(PARKING, "join Wi-Fi, address known") == (96_900, pytest.approx(11 - dhcp))
+
+
+def test_an_address_is_asked_for_by_each_send_where_sends_are_rare_and_after_each_that_failed() -> None:
+    rare = replace(PARKING, events_per_day=0)
+    assert dhcp_per_day(rare) == pytest.approx(24 / (6 + 24))
+    assert dhcp_per_day(replace(PARKING, failed_share=0.5)) == pytest.approx(dhcp_per_day(PARKING) + 5.5)
+    assert dhcp_per_day(replace(PARKING, failed_share=1)) == 11
+    assert dhcp_per_day(replace(PARKING, fixed_address=True)) == 0
+    assert dhcp_per_day(replace(rare, health_per_day=0)) == 0
+
+
+def test_a_bay_whose_sensor_cannot_wake_it_looks_by_the_clock_only() -> None:
+    blind = replace(PARKING, sensor=SENSORS["rm3100"], every_s=30)
+    assert wakes_per_day(blind) == 2880
+    assert step(blind, "look at the field by the clock") == (2 * 12 * 40 + 1600, 2880)
+    # It finds a change, and samples eight times where it would have sampled twice.
+    assert step(blind, "watch what a look found") == (6 * 480 + 5 * 1600, 10)
+    assert "cannot wake the board" in told(blind)
+    assert "every 30 s" not in told(blind)
+    assert "every 30 s" in told(replace(blind, every_s=300))
+    assert "cannot wake" not in told(PARKING)
+
+
+def test_a_ranger_that_sends_by_itself_keeps_the_board_awake_for_as_long_as_it_takes() -> None:
+    uart = replace(LEVEL, sensor=SENSORS["a02yyuw-switched"])
+    assert step(uart, "9 pings")[0] == pytest.approx(9 * 200 * (40 + 8))
+    always = estimate(replace(LEVEL, sensor=SENSORS["a02yyuw"]))
+    assert always.part_uc_per_day("sensor standby") / 3_600_000 == pytest.approx(8 * 24)
 
 
 def test_the_pings_of_a_container_by_hand() -> None:
@@ -98,7 +130,8 @@ def test_sleep_by_hand() -> None:
 
 def test_failed_sends_cost_what_their_share_says() -> None:
     more = estimate(replace(PARKING, failed_share=0.1)).load_uc_per_day - estimate(PARKING).load_uc_per_day
-    assert more == pytest.approx(11 * 0.1 * 1_800_000)
+    # After each of them the address is asked for again.
+    assert more == pytest.approx(11 * 0.1 * (1_800_000 + 201_000 - 96_900))
 
 
 SETUPS = st.builds(
@@ -150,7 +183,7 @@ def test_every_variant_changes_something(setup: Setup) -> None:
 
 def test_every_figure_has_a_source_and_a_unit() -> None:
     for name, figure in FIGURES.items():
-        assert name.rpartition("_")[2] in ("uc", "ms", "samples"), name
+        assert name.rpartition("_")[2] in ("uc", "ms", "s", "samples"), name
         assert figure.value > 0
         assert len(figure.source) > 10
     for chip in CHIP_FIGURES.values():
@@ -177,6 +210,7 @@ def test_the_bounds_of_every_are_those_of_the_firmware() -> None:
     assert '"pings": (9, ' in source
     assert '"report_every": (4, ' in source
     assert '"awake_ms": (15000, ' in source
+    assert f'"lease_s": ({FIGURES["lease_s"].value}, ' in source
 
 
 @pytest.mark.parametrize(

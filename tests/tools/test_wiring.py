@@ -1,8 +1,11 @@
 """Wiring is what the board files say, in the terminal, in the pictures and on the page."""
 
+import ast
 import json
+import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from typing import Any
 
 import pytest
 from derb_tools.boards import load_board, load_boards
@@ -100,3 +103,32 @@ def test_the_page_is_made_anew_in_its_place(tmp_path: Path) -> None:
     (tmp_path / "wiring.md").write_text("# Mine\n")
     refused = run_derb("wiring", "--docs", tmp_path)
     assert (refused.returncode, "has no place for the tables" in refused.stderr) == (1, True)
+
+
+def literal(module: str, name: str) -> Any:
+    """A constant of the firmware, read and not run."""
+    tree = ast.parse((DOCS.parent / "firmware" / "derb" / module).read_text("utf-8"))
+    (value,) = (
+        node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name
+    )
+    return ast.literal_eval(value)
+
+
+def test_the_page_names_every_sensor_that_the_firmware_knows() -> None:
+    rows = [
+        [cell.strip() for cell in line.split("|")[1:-1]]
+        for line in (DOCS / "wiring.md").read_text("utf-8").splitlines()
+        if line.startswith("| ")
+    ]
+    addresses: dict[str, set[int]] = {}
+    for address, _, _, _, name in literal("drivers/probe.py", "_KNOWN"):
+        addresses.setdefault(name, set()).add(address)
+    for name, known in addresses.items():
+        (row,) = [row for row in rows if row[0] == name]
+        told = [int(hexadecimal, 16) for hexadecimal in re.findall("0x[0-9A-F]+", row[1])]
+        assert set(range(told[0], told[-1] + 1) if " to " in row[1] else told) == known
+        assert row[2].startswith("yes") == (name == "LIS3MDL")
+    for ranger in literal("config.py", "_WORDS")["ranger"][1]:
+        assert any(row[1].startswith(f"`{ranger}`") for row in rows), ranger

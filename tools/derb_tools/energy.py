@@ -67,10 +67,17 @@ def energy(
     ] = None,
     failed_percent: Annotated[float, typer.Option(min=0, max=100, help="Sends that find no gateway.")] = 0,
     fixed_address: Annotated[
-        bool, typer.Option("--fixed-address", help="A fixed address. The firmware asks DHCP today.")
+        bool,
+        typer.Option(
+            "--fixed-address", help="Never ask DHCP. The firmware keeps an address for 6 hours (lease_s)."
+        ),
     ] = False,
     frozen: Annotated[
-        bool, typer.Option("--frozen", help="The node frozen into the image. It is in files today.")
+        bool,
+        typer.Option(
+            "--frozen",
+            help="The node frozen into an image of your own (docs/custom-image.md); with a stock image it is in files.",
+        ),
     ] = False,
     mended: Annotated[
         bool, typer.Option("--mended", help="With the board's mend done; `derb boards BOARD` says which.")

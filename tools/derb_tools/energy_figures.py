@@ -3,7 +3,7 @@
 Charges are what flows from the supply in microcoulomb, currents in microampere or milliampere, times in milliseconds.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 # github.com/glenn20/upy-esp32-experiments, measured with a Nordic PPK2 at 5 V USB. Its ESP32 board drew 15 mA besides.
@@ -56,6 +56,9 @@ FIGURES = {
     ),
     "wifi_fixed_uc": Figure(
         96_900, Basis.MEASURED, f"{GLENN20_RADIO}: 100.2 mC less a boot of 3.32 mC, 0.66 s"
+    ),
+    "lease_s": Figure(
+        21_600, Basis.FIRMWARE, "firmware/derb/config.py: an address that DHCP gave is used again for so long"
     ),
     "mqtt_uc": Figure(
         8_400, Basis.MEASURED, f"{GLENN20_RADIO}: 108.6 mC with umqtt connect and QoS 0, less 100.2 mC"
@@ -143,7 +146,10 @@ CHIP_FIGURES = {
 
 @dataclass(frozen=True)
 class Sensor:
-    """A sensor as wired: what it draws all the time, and while it measures, at its own supply."""
+    """A sensor as wired: what it draws all the time, and beside that while it measures, at its own supply.
+
+    `each_ms`: awake for a ping or a sample; None: as the figures say. `wakes`: it can wake the board.
+    """
 
     name: str
     kind: str
@@ -151,7 +157,46 @@ class Sensor:
     working_ma: float
     boosted: bool
     source: str
+    each_ms: float | None = None
+    wakes: bool = True
 
+
+def _switched(sensor: Sensor) -> Sensor:
+    return replace(
+        sensor,
+        name=f"{sensor.name}-switched",
+        standby_ua=1,
+        working_ma=sensor.working_ma or sensor.standby_ua / 1000,
+        source="the same behind a load switch (`ranger_power_pin`, never tried on a board); 1 uA assumed for the switch",
+    )
+
+
+_HC_SR04 = Sensor(
+    "hc-sr04",
+    "level",
+    2_000,
+    15,
+    True,
+    "maker's table: quiescent below 2 mA, working 15 mA, 5 V, never switched off",
+)
+_A02YYUW = Sensor(
+    "a02yyuw",
+    "level",
+    8_000,
+    0,
+    False,
+    "maker's page (not looked up again): below 8 mA on average, a frame each 100 to 300 ms without rest; 200 ms taken",
+    200,
+)
+_MB7389 = Sensor(
+    "mb7389",
+    "level",
+    2_300,
+    0,
+    False,
+    "MaxBotix PD11500: a range each 150 ms without rest; 2.3 mA at 3.3 V not looked up again",
+    150,
+)
 
 SENSORS = {
     sensor.name: sensor
@@ -165,21 +210,41 @@ SENSORS = {
             "ST DocID024204 (not looked up again): 270 uA at 20 Hz, ultra-high performance; in proportion at 1.25 Hz, and 1 uA",
         ),
         Sensor(
-            "hc-sr04",
-            "level",
-            2_000,
-            15,
-            True,
-            "maker's table: quiescent below 2 mA, working 15 mA, 5 V, never switched off",
+            "rm3100",
+            "parking",
+            1,
+            0,
+            False,
+            "PNI 1017252 (not looked up again): below 1 uA idle; a sample of 200 cycles takes 7 ms and the bus",
+            each_ms=12,
+            wakes=False,
         ),
         Sensor(
-            "hc-sr04-switched",
-            "level",
+            "mmc5983ma",
+            "parking",
             1,
-            15,
-            True,
-            "the same behind a load switch (`ranger_power_pin`, never tried on a board); 1 uA assumed for the switch",
+            0,
+            False,
+            "MEMSIC Rev A (not looked up again): 1 uA powered down; SET, RESET and two samples take 25 ms",
+            each_ms=30,
+            wakes=False,
         ),
+        Sensor(
+            "qmc5883l",
+            "parking",
+            3,
+            0,
+            False,
+            "QST 1.0 (not looked up again): 3 uA on standby; of two samples the first takes 100 ms",
+            each_ms=60,
+            wakes=False,
+        ),
+        _HC_SR04,
+        _switched(_HC_SR04),
+        _A02YYUW,
+        _switched(_A02YYUW),
+        _MB7389,
+        _switched(_MB7389),
         Sensor(
             "aj-sr04m",
             "level",

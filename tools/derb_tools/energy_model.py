@@ -132,9 +132,10 @@ def battery_days(usable_uc: float, load_uc_per_day: float, loss_per_year: float)
 
 
 def wakes_per_day(setup: Setup) -> float:
-    """A container wakes by the clock; a bay also when its field moves."""
+    """A container wakes by the clock; a bay also when its field moves, if its sensor can wake it."""
     by_clock = DAY_S / setup.every_s
-    return by_clock + (setup.events_per_day + setup.passers_per_day if setup.kind == "parking" else 0)
+    moved = setup.kind == "parking" and setup.sensor.wakes
+    return by_clock + (setup.events_per_day + setup.passers_per_day if moved else 0)
 
 
 def sends_per_day(setup: Setup) -> float:
@@ -142,6 +143,14 @@ def sends_per_day(setup: Setup) -> float:
     if setup.kind == "parking":
         return setup.events_per_day + setup.health_per_day
     return setup.events_per_day + (DAY_S / setup.every_s + setup.health_per_day) / setup.report_every
+
+
+def dhcp_per_day(setup: Setup) -> float:
+    """How often a send asks for an address: the first one after the last address grew old, or after a failed one."""
+    sends = sends_per_day(setup)
+    if setup.fixed_address or not sends:
+        return 0
+    return min(sends, 1 / (_figure("lease_s") / DAY_S + 1 / sends) + sends * setup.failed_share)
 
 
 def _boot_steps(setup: Setup) -> Iterator[Step]:
@@ -158,12 +167,22 @@ def _sense_steps(setup: Setup) -> Iterator[Step]:
         yield Step(
             "sense",
             f"{setup.pings} pings",
-            setup.pings * _figure("ping_ms") * current_ma,
+            setup.pings * _each_ms(setup) * current_ma,
             wakes_per_day(setup),
         )
         return
+    yield Step(
+        "sense",
+        "look at the field by the clock",
+        _watch_uc(setup, _figure("heartbeat_samples")),
+        DAY_S / setup.every_s,
+    )
+    if not setup.sensor.wakes:
+        # What it finds at a look has come to rest, or does in a few seconds.
+        more = _figure("passer_samples") - _figure("heartbeat_samples")
+        yield Step("sense", "watch what a look found", _watch_uc(setup, more), setup.events_per_day)
+        return
     for name, samples, per_day in (
-        ("look at the field by the clock", "heartbeat_samples", DAY_S / setup.every_s),
         ("watch a car park or leave", "car_samples", setup.events_per_day),
         ("watch something pass", "passer_samples", setup.passers_per_day),
     ):
@@ -174,7 +193,7 @@ def _watch_uc(setup: Setup, samples: float) -> float:
     """Samples at 1 Hz: a moment awake for each, and light sleep between them, with all that the board itself draws."""
     chip = setup.figures
     beside_ua = max(0.0, setup.board_sleep_ua - chip.deep_sleep_ua.value)
-    awake_uc = _figure("sample_ms") * chip.awake_ma.value
+    awake_uc = _each_ms(setup) * chip.awake_ma.value
     return samples * awake_uc + (samples - 1) * (chip.light_sleep_ua.value + beside_ua)
 
 
@@ -184,8 +203,10 @@ def _radio_steps(setup: Setup) -> Iterator[Step]:
         yield Step("radio", "ESP-NOW frame", _figure("espnow_uc"), sends)
         yield Step("radio", "wait for the receipt", _figure("espnow_receipt_uc"), sends)
     else:
-        join = "wifi_fixed_uc" if setup.fixed_address else "wifi_dhcp_uc"
-        yield Step("radio", "join Wi-Fi" + ("" if setup.fixed_address else ", DHCP"), _figure(join), sends)
+        dhcp = dhcp_per_day(setup)
+        if dhcp:
+            yield Step("radio", "join Wi-Fi, DHCP", _figure("wifi_dhcp_uc"), dhcp)
+        yield Step("radio", "join Wi-Fi, address known", _figure("wifi_fixed_uc"), sends - dhcp)
         yield Step("radio", "MQTT connect and publish", _figure("mqtt_uc"), sends)
         yield Step("radio", "wait for the receipt", _figure("wifi_receipt_uc"), sends)
     failed = "espnow_failed_uc" if setup.link == "espnow" else "wifi_failed_uc"
@@ -195,6 +216,11 @@ def _radio_steps(setup: Setup) -> Iterator[Step]:
 
 def _at_battery(setup: Setup, current: float) -> float:
     return current * (BOOST.value if setup.sensor.boosted else 1)
+
+
+def _each_ms(setup: Setup) -> float:
+    usual = _figure("sample_ms" if setup.kind == "parking" else "ping_ms")
+    return usual if setup.sensor.each_ms is None else setup.sensor.each_ms
 
 
 def _figure(name: str) -> float:
@@ -212,7 +238,7 @@ def variants(setup: Setup, mended_sleep_ua: float | None, quiet_sensor: Sensor |
     }
     if setup.link == "wifi":
         found["use ESP-NOW and a relay"] = replace(setup, link="espnow")
-        found["keep a fixed address (no DHCP)"] = replace(setup, fixed_address=True)
+        found["keep an address for good (no DHCP)"] = replace(setup, fixed_address=True)
     if setup.kind == "level":
         found["gather twice as many readings"] = replace(setup, report_every=setup.report_every * 2)
     if mended_sleep_ua is not None:

@@ -15,7 +15,7 @@ BOARDS = (
     ("firebeetle2-esp32-e", True),
     ("xiao-esp32c6", False),
 )
-LINKS = {"wifi": "Wi-Fi, DHCP, MQTT", "espnow": "ESP-NOW, relay"}
+LINKS = {"wifi": "Wi-Fi, MQTT", "espnow": "ESP-NOW, relay"}
 SENSORS_SHOWN = {"parking": ("lis3mdl",), "level": ("hc-sr04", "hc-sr04-switched")}
 NAMED = "firebeetle2-esp32-e"
 
@@ -56,7 +56,7 @@ def _charges() -> Iterator[str]:
                 f"{kind}, {link}",
                 step.name,
                 f"{step.charge_uc / 1000:.2f} mC",
-                f"{step.per_day:g}",
+                f"{step.per_day:.4g}",
                 step.per_day_uc,
             )
         for current in found.standing if link == "wifi" else ():

@@ -25,7 +25,7 @@ class Usual:
 
 
 USUAL = {"parking": Usual(300, 10, 30, "lis3mdl"), "level": Usual(1800, 1, 0, "hc-sr04")}
-QUIETER = {"hc-sr04": "hc-sr04-switched"}
+QUIETER = {name: f"{name}-switched" for name in SENSORS if f"{name}-switched" in SENSORS}
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,11 @@ MUCH_SELF_DISCHARGE = 0.25
 LONG_DAYS = 3652.5
 # A finished node drifts by 2 uT a kelvin and asphalt warms by 8 K an hour: the 3 uT of its threshold in 11 minutes.
 DRIFT_S = 600
+LOOK_S = 30
 OF_PARKING = ("sample_ms", "heartbeat_samples", "car_samples", "passer_samples")
 OF_LEVEL = ("ping_ms",)
+EACH = ("sample_ms", "ping_ms")
+"""What the sensor's own source speaks of, where it is not the usual one."""
 
 
 def warnings(estimate: Estimate, wake_method: str | None, mend: str | None) -> list[str]:
@@ -28,11 +31,16 @@ def warnings(estimate: Estimate, wake_method: str | None, mend: str | None) -> l
         found.append(
             f"the sensor's standby takes more than all the rest: {_mah(standby)} mAh a day; switch its supply"
         )
-    if setup.kind == "parking" and wake_method not in (None, "ext0"):
+    if setup.kind == "parking" and not setup.sensor.wakes:
+        found.append(
+            f"the {setup.sensor.name} cannot wake the board: a car is seen at the next look, up to {setup.every_s} s late"
+            + (f"; detection wants one every {LOOK_S} s" if setup.every_s > LOOK_S else "")
+        )
+    elif setup.kind == "parking" and wake_method not in (None, "ext0"):
         found.append(
             f"this chip wakes by esp32.wake_on_{wake_method}: the firmware makes that call, but nobody has tried it on the chip"
         )
-    if setup.kind == "parking" and setup.every_s > DRIFT_S:
+    if setup.kind == "parking" and setup.sensor.wakes and setup.every_s > DRIFT_S:
         found.append(
             "a bay's field drifts with heat: beyond ten minutes between looks, drift itself can wake the node"
         )
@@ -77,11 +85,12 @@ def assumptions(setup: Setup) -> list[str]:
 
 def _used(setup: Setup) -> Iterator[str]:
     yield "frozen_work_ms" if setup.frozen else "own_work_ms"
-    yield from OF_PARKING if setup.kind == "parking" else OF_LEVEL
+    names = OF_PARKING if setup.kind == "parking" else OF_LEVEL
+    yield from (name for name in names if setup.sensor.each_ms is None or name not in EACH)
     if setup.link == "espnow":
         yield from ("espnow_uc", "espnow_receipt_uc")
     else:
-        yield "wifi_fixed_uc" if setup.fixed_address else "wifi_dhcp_uc"
+        yield from ("wifi_fixed_uc",) if setup.fixed_address else ("wifi_dhcp_uc", "wifi_fixed_uc", "lease_s")
         yield from ("mqtt_uc", "wifi_receipt_uc")
     if setup.failed_share:
         yield "espnow_failed_uc" if setup.link == "espnow" else "wifi_failed_uc"
