@@ -257,7 +257,12 @@ def test_other_traps_are_warned_of() -> None:
     assert "wake_on" not in told(LEVEL, wake="gpio")
     assert "drift" in told(replace(PARKING, every_s=3600))
     idle = replace(PARKING, every_s=86_400, events_per_day=0, passers_per_day=0, battery_mah=20_000)
-    assert "by standing" in told(idle)
+    assert "a smaller one, or li-socl2, wastes less" in told(idle)
+    assert "a smaller one wastes less" in told(
+        replace(idle, chemistry=CHEMISTRIES["li-socl2"], battery_mah=500_000)
+    )
+    # What watches must have its supply.
+    assert "switch its supply" not in told(idle)
 
 
 def test_lives_are_said_as_people_say_them() -> None:
@@ -300,6 +305,17 @@ def test_the_command_speaks_json() -> None:
     assert sum(values["uc_per_day"].values()) == pytest.approx(
         found.load_uc_per_day + found.self_discharge_uc_per_day, abs=10
     )
+
+
+def test_a_board_of_ones_own_is_reckoned_with(tmp_path: Path) -> None:
+    own = tmp_path / "our-board.toml"
+    own.write_text(
+        (ROOT / "boards" / "xiao-esp32c6.toml")
+        .read_text("utf-8")
+        .replace("sleep_current_ua = 14.3", "sleep_current_ua = 143")
+    )
+    values = json.loads(run_derb("energy", "--board", own, "--json").stdout)
+    assert (values["board"], values["board_sleep_ua"]) == ("our-board", 143)
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
-from derb_tools.boards import Board, load_board
+from derb_tools.boards import Board
 from derb_tools.energy_figures import CHEMISTRIES, SENSORS
 from derb_tools.energy_model import Estimate, estimate
 from derb_tools.energy_page import page, ranked
 from derb_tools.energy_setup import Asked, make_setup, seconds
 from derb_tools.energy_text import as_json, assumptions, life, report, warnings
 from derb_tools.errors import AskedWrong
+from derb_tools.flash.choice import asked_board
 
 _CHANGES_SHOWN = 4
 
@@ -33,7 +34,9 @@ class Link(StrEnum):
 
 
 def energy(
-    board: Annotated[str, typer.Option(help="A name from `derb boards`.")] = "firebeetle2-esp32-e",
+    board: Annotated[
+        str, typer.Option(help="A name from `derb boards`, or a board file of your own (.toml).")
+    ] = "firebeetle2-esp32-e",
     kind: Annotated[Kind, typer.Option(help="What the node watches.")] = Kind.PARKING,
     link: Annotated[Link, typer.Option(help="How it speaks.")] = Link.WIFI,
     every: Annotated[
@@ -121,12 +124,12 @@ def energy(
             frozen,
             mended,
         )
-        described = load_board(board)
+        name, described = asked_board(board)
         found = estimate(make_setup(described, asked))
     except AskedWrong as error:
         raise typer.BadParameter(str(error)) from None
     if json_output:
-        print(json.dumps(_values(board, described, found, mended)))
+        print(json.dumps(_values(name, described, found, mended)))
     else:
         print("\n".join(_words(described, found, mended)))
 

@@ -27,7 +27,7 @@ def warnings(estimate: Estimate, wake_method: str | None, mend: str | None) -> l
             f"this board loses more to sleep than to radio: {_mah(sleep)} against {_mah(radio)} mAh a day{remedy}"
         )
     standby = estimate.part_uc_per_day("sensor standby")
-    if standby > estimate.load_uc_per_day / 2:
+    if setup.kind == "level" and standby > estimate.load_uc_per_day / 2:
         found.append(
             f"the sensor's standby takes more than all the rest: {_mah(standby)} mAh a day; switch its supply"
         )
@@ -45,8 +45,9 @@ def warnings(estimate: Estimate, wake_method: str | None, mend: str | None) -> l
             "a bay's field drifts with heat: beyond ten minutes between looks, drift itself can wake the node"
         )
     if self_discharge_share(estimate) > MUCH_SELF_DISCHARGE:
+        other = "" if setup.chemistry.name == "li-socl2" else ", or li-socl2,"
         found.append(
-            "the battery loses more than a quarter of itself by standing: a smaller one, or li-socl2, wastes less"
+            f"the battery loses more than a quarter of itself by standing: a smaller one{other} wastes less"
         )
     return found
 
