@@ -106,20 +106,42 @@ async def writes_fail(rig: Harmed, chance: random.Random, _: Size) -> None:
         await asyncio.sleep(chance.uniform(0.3, 1.5))
 
 
-async def disk_full(rig: FaultRig, chance: random.Random, size: Size) -> None:
-    """A small disk of its own, filled to the last byte."""
-    if not rig.may_mount:
-        await writes_fail(rig, chance, size)
-        return
-    filler = rig.disk / "filler"
+@contextmanager
+def _filled(disk: Path) -> Iterator[None]:
+    """To the last byte."""
+    filler = disk / "filler"
     try:
         with filler.open("wb", buffering=0) as file:
             for length in (1 << 20, 4096, 1):
                 while _written(file.fileno(), length):
                     pass
-        await asyncio.sleep(chance.uniform(0.3, 1.5))
+        yield
     finally:
         filler.unlink()
+
+
+async def disk_full(rig: FaultRig, chance: random.Random, size: Size) -> None:
+    """A small disk of its own."""
+    if not rig.may_mount:
+        await writes_fail(rig, chance, size)
+        return
+    with _filled(rig.disk):
+        await asyncio.sleep(chance.uniform(0.3, 1.5))
+
+
+async def disk_full_at_a_start(rig: FaultRig, chance: random.Random, size: Size) -> None:
+    if not rig.may_mount:
+        await writes_fail(rig, chance, size)
+        return
+    rig.kill_gateway()
+    with _filled(rig.disk):
+        rig.start_gateway()
+        await asyncio.sleep(chance.uniform(1, 3))
+    assert rig.process is not None
+    code = rig.process.poll()
+    assert code in (None, 1), "it waits for room, or says so and lets its supervisor start it again"
+    if code is not None:
+        rig.start_gateway()
 
 
 def _written(descriptor: int, length: int) -> bool:
@@ -223,6 +245,7 @@ FAULTS: dict[str, Fault] = {
     "sink hangs up in its answer": mood(City.cut),
     "writes fail": writes_fail,
     "disk full": disk_full,
+    "disk full at a start": disk_full_at_a_start,
     "disk read-only at a start": disk_read_only_at_a_start,
     "database damaged": database_damaged,
     "clock steps years": clock_steps_years,
