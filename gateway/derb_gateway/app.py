@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from derb_gateway.broker import BrokerProcess
 from derb_gateway.campaign_alarm import CampaignAlarm
 from derb_gateway.campaign_driver import CampaignDriver
+from derb_gateway.client_name import client_name
 from derb_gateway.clock import Clock
 from derb_gateway.config import BrokerSettings, Config
 from derb_gateway.errors import GatewayError
@@ -113,7 +114,7 @@ class Server:
         """Begin to take what comes from the street."""
         self.street = MqttIntake(
             broker,
-            self.config.broker.client_id or f"derb-{self.config.site}",
+            self.config.broker.client_id or client_name(self.config.site, self.config.store.path),
             self.clock,
             self.writer,
             self.intake,

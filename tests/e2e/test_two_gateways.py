@@ -28,7 +28,7 @@ class Half:
         tables = [f'[[node]]\nid = "{node.node}"\nkey = "{node._key.hex()}"\n' for node in nodes]
         (folder / "registry.toml").write_text("".join(tables))
         config.write_text(
-            f'site = "two"\nregistry = "registry.toml"\n[broker]\nport = {port}\nclient_id = "{folder.name}"\n'
+            f'site = "two"\nregistry = "registry.toml"\n[broker]\nport = {port}\n'
             f"only_registered = true\nfence_s = 0.2\nretry_base_s = 0.1\nretry_max_s = 0.5\n"
             f'[[sink]]\ntype = "file"\nname = "files"\ndirectory = "out"\nbatch_age_s = 0.1\n'
         )
