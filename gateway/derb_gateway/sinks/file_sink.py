@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from derb_gateway.errors import SinkRetry
+from derb_gateway.sinks.alone import alone_in
 from derb_gateway.sinks.base import Batch
 
 log = logging.getLogger(__name__)
@@ -24,6 +25,7 @@ _NAME = "readings-{:06d}.ndjson"
 _SUFFIX, _SUFFIXES = ".ndjson", (".ndjson", ".parquet")
 _PACKED = "it is finished, though the store knows less of it"
 _SHORTER = "it is shorter than what was written"
+_FOREIGN = "it holds readings that the store does not know of: does another gateway write there?"
 
 
 class Place(NamedTuple):
@@ -62,7 +64,9 @@ class FileSink:
         lines = "".join(json.dumps(reading, separators=(",", ":")) + "\n" for reading in batch.readings)
         keys = {str(reading["key"]) for reading in batch.readings}
         try:
-            return json.dumps(await asyncio.to_thread(self._append, _place(state), keys, lines.encode()))
+            return json.dumps(
+                await asyncio.to_thread(self._append_alone, _place(state), keys, lines.encode())
+            )
         except OSError as error:
             raise SinkRetry(str(error)) from error
 
@@ -88,16 +92,20 @@ class FileSink:
             return self._elsewhere(place, _SHORTER)
         return place
 
+    def _append_alone(self, place: Place, keys: set[str], lines: bytes) -> Place:
+        with alone_in(self._directory):
+            return self._append(place, keys, lines)
+
     def _append(self, place: Place, keys: set[str], lines: bytes) -> Place:
         """Write at the committed place, over what a failed attempt at these readings left behind it."""
         if place.length >= self._rotate_bytes:
-            self._finish(place)
+            self._finish(place, keys)
             place = Place(place.number + 1, 0)
             self._drop_oldest(place.number)
         if self._size(place.number) < place.length:
             place = self._elsewhere(place, _SHORTER)
         elif self._foreign_behind(place, keys):
-            place = self._elsewhere(place, "it holds readings that the store does not know of")
+            place = self._elsewhere(place, _FOREIGN)
         path = self._path(place.number)
         new = not path.exists()
         with path.open("r+b" if not new else "w+b") as file:
@@ -110,10 +118,10 @@ class FileSink:
             _sync_folder(self._directory)
         return Place(place.number, place.length + len(lines))
 
-    def _finish(self, place: Place) -> None:
+    def _finish(self, place: Place, keys: set[str]) -> None:
         """Put a full file into its last form; what stands behind the committed place is of an attempt that comes again."""
         path = self._path(place.number)
-        if self._pack is None or not path.exists():
+        if self._pack is None or not path.exists() or self._foreign_behind(place, keys):
             return
         os.truncate(path, place.length)
         self._pack(path)

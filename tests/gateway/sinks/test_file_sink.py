@@ -1,5 +1,6 @@
 """NDJSON files: each reading exactly once, whatever is cut off in between."""
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -119,3 +120,37 @@ async def test_a_folder_that_cannot_be_written_is_worth_another_try(tmp_path: Pa
         await sink.open(None)
     with pytest.raises(SinkRetry):
         await sink.deliver(batch(1), None)
+
+
+async def test_two_gateways_in_one_folder_lose_and_double_nothing(tmp_path: Path) -> None:
+    async def forward(first: int) -> None:
+        sink = FileSink(tmp_path, rotate_bytes=100)
+        state = await sink.open(None)
+        for i in range(first, 100, 2):
+            while True:
+                try:
+                    state = await sink.deliver(batch(i), state)
+                except SinkRetry:
+                    continue
+                break
+
+    await asyncio.gather(forward(0), forward(1))
+    assert sorted(keys(tmp_path)) == list(range(100))
+
+
+async def test_a_full_file_behind_which_another_gateway_has_written_is_left_as_it_is(tmp_path: Path) -> None:
+    packed: list[Path] = []
+
+    def pack(path: Path) -> Path:
+        packed.append(path)
+        return path
+
+    sink = FileSink(tmp_path, rotate_bytes=10, pack=pack)
+    state = await sink.deliver(batch(1), await sink.open(None))
+    with (tmp_path / "readings-000001.ndjson").open("a") as file:
+        file.write('{"key": 77}\n')
+    state = await sink.deliver(batch(2), state)
+    assert keys(tmp_path) == [1, 77, 2]
+    assert packed == []
+    await sink.deliver(batch(3), state)
+    assert packed == [tmp_path / "readings-000002.ndjson"]
