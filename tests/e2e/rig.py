@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from derb_gateway.config import BrokerSettings
+from derb_gateway.ending import end
 from derb_gateway.mosquitto import mosquitto_conf, require_mosquitto
 from derb_tools.board import HcSr04, Lis3mdl, SimBoard, WakeResult
 from derb_tools.demo.ledger import Balance, Ledger, balance, count_keys
@@ -165,8 +166,7 @@ class Rig:
 
     async def __aexit__(self, *_: object) -> None:
         if self._upstream_task:
-            self._upstream_task.cancel()
-            await asyncio.gather(self._upstream_task, return_exceptions=True)
+            await end(self._upstream_task)
         for process in (self.gateway, self.street_broker, self.city_broker):
             process.kill()
 

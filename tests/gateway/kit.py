@@ -13,6 +13,7 @@ from pathlib import Path
 from derb_gateway.arrivals import Arrival, Outcome
 from derb_gateway.clock import Clock
 from derb_gateway.config import BrokerSettings
+from derb_gateway.ending import end
 from derb_gateway.intake import Intake, Limits
 from derb_gateway.mosquitto import mosquitto_conf, require_mosquitto
 from derb_gateway.readings import PARKING, Parking, Reading, Uplink
@@ -205,5 +206,4 @@ async def running(coroutine: "asyncio.Future[None] | object") -> AsyncIterator[a
     try:
         yield task
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await end(task)
