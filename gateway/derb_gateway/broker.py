@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 
 from derb_gateway.backoff import FullJitter
-from derb_gateway.broker_access import write_access
+from derb_gateway.broker_access import replace_if_other, write_access
 from derb_gateway.config import BrokerSettings
 from derb_gateway.errors import BrokerError, BrokerMissing
 from derb_gateway.mosquitto import find_mosquitto, mosquitto_conf, require_mosquitto
@@ -50,7 +50,7 @@ def broker_command(settings: BrokerSettings, engine: str, keys: Mapping[str, byt
         return [sys.executable, "-m", "derb_gateway.fallback_broker", listener, str(settings.directory)]
     conf = settings.directory / "mosquitto.conf"
     write_access(settings, keys)
-    conf.write_text(mosquitto_conf(settings, rights=True))
+    replace_if_other(conf, mosquitto_conf(settings, rights=True))
     return [str(require_mosquitto()), "-c", str(conf)]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from derb_gateway.config import BrokerSettings
 
 _LABEL = b"derb1t"
+_MODE = 0o600
 
 
 def psk_path(settings: BrokerSettings) -> Path:
@@ -46,13 +47,20 @@ def acl_lines(keys: Mapping[str, bytes], gateway: str | None) -> Iterator[str]:
 def write_access(settings: BrokerSettings, keys: Mapping[str, bytes]) -> None:
     """Write both files for the nodes of the registry; each is the old one or the new one at any moment."""
     gateway = None if settings.username in keys else settings.username
-    _replace(psk_path(settings), psk_lines(keys))
-    _replace(acl_path(settings), acl_lines(keys, gateway))
+    replace_if_other(psk_path(settings), _text(psk_lines(keys)))
+    replace_if_other(acl_path(settings), _text(acl_lines(keys, gateway)))
 
 
-def _replace(path: Path, lines: Iterator[str]) -> None:
+def replace_if_other(path: Path, text: str) -> None:
+    """Have a file of ours say this, nobody else reading it; one that does is left, since a full disk takes no other. OSError."""
+    if path.exists() and path.read_bytes() == text.encode() and path.stat().st_mode & 0o777 == _MODE:
+        return
     new = path.with_suffix(path.suffix + ".new")
     new.unlink(missing_ok=True)
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.writelines(f"{line}\n" for line in lines)
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE), "w") as file:
+        file.write(text)
     new.replace(path)
+
+
+def _text(lines: Iterator[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)

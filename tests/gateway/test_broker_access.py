@@ -1,14 +1,16 @@
 """A node's rights at a real Mosquitto: its own topics, by its own key, and nothing else; a stolen node speaks only for itself."""
 
 import asyncio
+import errno
 import json
+import os
 import stat
 import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from derb_gateway.broker import BrokerProcess
+from derb_gateway.broker import BrokerProcess, broker_command
 from derb_gateway.broker_access import acl_lines, acl_path, pre_shared_key, psk_path, write_access
 from derb_gateway.config import BrokerSettings, Connection
 from derb_gateway.mosquitto import mosquitto_conf
@@ -176,3 +178,27 @@ def test_with_passwords_the_open_listener_has_the_rights_too(tmp_path: Path) -> 
 def test_a_psk_port_that_cannot_be_is_refused(wrong: dict[str, object], tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="psk_port"):
         settings(tmp_path, **wrong)
+
+
+def test_a_full_disk_stops_no_broker_whose_nodes_are_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    street = settings(tmp_path, engine="mosquitto")
+    command = broker_command(street, "mosquitto", KEYS)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    monkeypatch.setattr(os, "open", full)
+    assert broker_command(street, "mosquitto", KEYS) == command
+    with pytest.raises(OSError, match="No space"):
+        broker_command(street, "mosquitto", {OTHER: KEYS[OTHER]})
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_file_that_others_may_read_is_made_anew(tmp_path: Path) -> None:
+    street = settings(tmp_path)
+    write_access(street, KEYS)
+    psk_path(street).chmod(0o644)
+    write_access(street, KEYS)
+    assert stat.S_IMODE(psk_path(street).stat().st_mode) == 0o600
