@@ -86,9 +86,10 @@ class Bay:
             self._nap(self._config.sample_ms)
 
     def _rest(self, chip):
-        self.watches = chip.can_watch
         if chip.can_watch:
-            chip.watch(self._field[0], self._field[1], self._field[2], _WATCH_NT)
+            self.watches = chip.watch(
+                self._field[0], self._field[1], self._field[2], _WATCH_NT, Deadline(_SAMPLE_TIMEOUT_MS)
+            )
         else:
             chip.stop()
 

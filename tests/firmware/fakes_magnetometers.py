@@ -254,7 +254,10 @@ class FakeRM3100(Timed):
 
 
 class FakeLIS3MDL(Timed):
-    """Continuous at 1.25 or 80 Hz; the self-test adds `bias`; reading INT_SRC lets the pin go."""
+    """Continuous at 1.25 or 80 Hz; the self-test adds `bias`; reading INT_SRC lets the pin go.
+
+    A sample has the offset of the moment in which its conversion began.
+    """
 
     address = 0x1C
     increment = 0x80
@@ -267,9 +270,10 @@ class FakeLIS3MDL(Timed):
     }  # fmt: skip
     outputs = range(0x28, 0x2E)
 
-    def __init__(self, sample=(0, 0, 0), temp=0, bias=(4562, 4562, 1140)):
+    def __init__(self, sample=(0, 0, 0), temp=0, bias=(4562, 4562, 1140), offset_sign=1):
         super().__init__(sample)
         self.bias = bias
+        self.offset_sign = offset_sign  # 0: the offset does nothing, -1: it is added
         self.put(0x2E, (temp & 0xFFFF).to_bytes(2, "little"))
 
     def written(self, register, value):
@@ -294,11 +298,19 @@ class FakeLIS3MDL(Timed):
     def _status(self):
         if not self.finished():
             return 0
+        overrun = self.clock.us >= self.done_us + self.period_ms() * 1000
+        offsets = self._offsets_now() if overrun else self.offsets
         for i in range(3):
             bias = self.bias[i] if self.registers[0x20] & 1 else 0
-            offset = self.registers[0x05 + 2 * i] | self.registers[0x06 + 2 * i] << 8
-            offset -= (offset & 0x8000) << 1
             raw = max(-32767, min(32767, self.sample[i] + bias))
-            raw = max(-32767, min(32767, raw - offset))
+            raw = max(-32767, min(32767, raw - self.offset_sign * offsets[i]))
             self.put(0x28 + 2 * i, (raw & 0xFFFF).to_bytes(2, "little"))
-        return 0xFF if self.clock.us >= self.done_us + self.period_ms() * 1000 else 0x0F  # with overruns
+        return 0xFF if overrun else 0x0F
+
+    def begin(self, after_ms):
+        super().begin(after_ms)
+        self.offsets = self._offsets_now()
+
+    def _offsets_now(self):
+        pairs = [self.registers[at] | self.registers[at + 1] << 8 for at in (0x05, 0x07, 0x09)]
+        return [pair - ((pair & 0x8000) << 1) for pair in pairs]

@@ -269,7 +269,7 @@ def test_what_the_lis3mdl_watches_does_not_change_what_it_reads():
     bus, driver = wired(LIS3MDL, chip)
     driver.start()
     before = driver.read(bus.clock.deadline(5000))
-    driver.watch(before[0], before[1], before[2], 3000)
+    assert driver.watch(before[0], before[1], before[2], 3000, bus.clock.deadline(3000))
     assert driver.read(bus.clock.deadline(5000)) == before
     assert LIS3MDL(bus, sleep_ms=bus.clock.sleep_ms).start() is False
     assert chip.registers[0x32] | chip.registers[0x33] << 8 == 205  # 3,000 nT
@@ -280,16 +280,61 @@ def test_the_lis3mdl_takes_the_very_field_it_read_as_the_middle():
     chip = FakeLIS3MDL((1711, -684, 2737))
     bus, driver = wired(LIS3MDL, chip)
     driver.start()
-    driver.watch(*driver.read(bus.clock.deadline(5000))[:3], 3000)
+    assert driver.watch(*driver.read(bus.clock.deadline(5000))[:3], 3000, bus.clock.deadline(3000))
     offsets = [chip.registers[0x05 + i] for i in range(6)]
     assert bytes(offsets) == b"\xaf\x06\x54\xfd\xb1\x0a"  # the three samples, little-endian
+
+
+def test_a_lis3mdl_whose_offset_does_not_do_what_it_should_watches_nothing_and_reads_right():
+    for sign in (0, -1):
+        chip = FakeLIS3MDL((1711, -684, 2737), offset_sign=sign)
+        bus, driver = wired(LIS3MDL, chip)
+        driver.start()
+        field = driver.read(bus.clock.deadline(5000))[:3]
+        assert driver.watch(*field, 3000, bus.clock.deadline(3000)) is False
+        assert chip.registers[0x30] & 1 == 0
+        bus.clock.sleep_ms(60000)
+        awake_again = LIS3MDL(bus, sleep_ms=bus.clock.sleep_ms)
+        assert awake_again.start() is False
+        assert awake_again.read(bus.clock.deadline(5000))[:3] == field
+        assert awake_again.watch(*field, 3000, bus.clock.deadline(3000)) is False
+
+
+def test_a_lis3mdl_that_has_shown_once_that_it_watches_is_believed_until_it_loses_power():
+    chip = FakeLIS3MDL((1711, -684, 2737))
+    bus, driver = wired(LIS3MDL, chip)
+    took_ms = []
+    for power in (False, True, True, False):
+        if not power:
+            chip.reset()
+        awake = LIS3MDL(bus, sleep_ms=bus.clock.sleep_ms)
+        assert awake.start() is not power
+        field = awake.read(bus.clock.deadline(5000))[:3]
+        began_us = bus.clock.us
+        assert awake.watch(*field, 3000, bus.clock.deadline(3000))
+        took_ms.append((bus.clock.us - began_us) // 1000)
+    assert took_ms[1] < 5 and took_ms[2] < 5
+    assert 800 < took_ms[0] < 1700 and 800 < took_ms[3] < 1700
+
+
+def test_a_reset_between_the_offset_and_the_interrupt_bends_no_reading():
+    chip = FakeLIS3MDL((1711, -684, 2737))
+    bus, driver = wired(LIS3MDL, chip)
+    driver.start()
+    field = driver.read(bus.clock.deadline(5000))[:3]
+    bus.broken_after = bus.transfers + 1  # the offset is written, and nothing more
+    assert fault_of(lambda: driver.watch(*field, 3000, bus.clock.deadline(3000)))[0] == FAULT_ABSENT
+    bus.broken_after = None
+    awake_again = LIS3MDL(bus, sleep_ms=bus.clock.sleep_ms)
+    awake_again.start()
+    assert awake_again.read(bus.clock.deadline(5000))[:3] == field
 
 
 def test_an_overflow_is_seen_behind_the_offset_too():
     chip = FakeLIS3MDL((3000, 0, 0))
     bus, driver = wired(LIS3MDL, chip)
     driver.start()
-    driver.watch(43848, 0, 0, 3000)
+    assert driver.watch(43848, 0, 0, 3000, bus.clock.deadline(3000))
     chip.sample = (32767, 0, 0)  # leaves 29,767 in the register
     assert fault_of(lambda: driver.read(bus.clock.deadline(5000)))[0] == FAULT_OVERFLOW
 
@@ -313,6 +358,20 @@ def test_the_self_test_of_the_lis3mdl_knows_the_limits_of_an4602():
             assert code == FAULT_SELF_TEST and "self-test" in text
         assert driver.start() is True  # and then it measures as before
         assert driver.read(bus.clock.deadline(5000))[0] == 4384
+
+
+def test_the_self_test_of_the_lis3mdl_wants_an_offset_that_moves_its_window():
+    # 12.7 uT on each axis, the weakest field of the Earth: 290 counts at 12 gauss.
+    for sign, passes in ((1, True), (0, False), (-1, False)):
+        bus, driver = wired(LIS3MDL, FakeLIS3MDL((290, -290, 290), offset_sign=sign))
+        driver.start()
+        if passes:
+            driver.self_test(bus.clock.deadline(5000))
+        else:
+            code, text = fault_of(lambda: driver.self_test(bus.clock.deadline(5000)))
+            assert code == FAULT_SELF_TEST and "cannot watch" in text
+        assert driver.start() is True
+        assert driver.read(bus.clock.deadline(5000))[0] == 4238
 
 
 def test_the_self_test_of_the_hmc5883l_knows_the_limits_of_gain_5():

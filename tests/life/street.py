@@ -75,8 +75,9 @@ class Bay:
         x, y, z = self.field(self.now_s())
         return x, y, z, 2000
 
-    def watch(self, x, y, z, threshold_nt):
+    def watch(self, x, y, z, threshold_nt, deadline):
         self.watched = True
+        return True
 
     def stop(self):
         pass

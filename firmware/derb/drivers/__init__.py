@@ -1,7 +1,8 @@
 """One file a chip; bus, pins and the way to wait are handed in.
 
 Every magnetometer has `start() -> bool` (whether it had to be set up), `read(deadline) -> (x_nt, y_nt, z_nt, temp_c100)`,
-`stop()` and `can_watch`; where `can_watch` is true also `watch(x_nt, y_nt, z_nt, threshold_nt)` and `moved() -> bool`.
+`stop()` and `can_watch`; where `can_watch` is true also `watch(x_nt, y_nt, z_nt, threshold_nt, deadline) -> bool` (whether
+it will) and `moved() -> bool`.
 Chips that can test themselves have `self_test(deadline)`. `temp_c100` is None where nothing measures it.
 """
 

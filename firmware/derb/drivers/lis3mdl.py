@@ -8,7 +8,10 @@ from derb.drivers import FAULT_OVERFLOW, FAULT_SELF_TEST
 from derb.drivers.registers import Registers
 
 # Section 7, register mapping.
-_REG_OFFSET_X_L = const(0x05)  # six registers, environmental offset, subtracted from the output
+# Six registers, environmental offset, subtracted from the output: AN4602, and the data sheet of the LSM9DS1, which has the same
+# die, 8.1 to 8.3. The LIS3MDL's own calls them reserved; an owner found that they did not keep what he wrote (community.st.com
+# 598758). So it is tried whether they work.
+_REG_OFFSET_X_L = const(0x05)
 _REG_WHO_AM_I = const(0x0F)
 _REG_CTRL_1 = const(0x20)
 _REG_CTRL_3 = const(0x22)
@@ -38,6 +41,7 @@ _TEST_ON = b"\x1d"
 _TEST_SETTLE_MS = const(60)
 _TEST_SAMPLES = const(5)
 _TEST_LIMITS = ((2281, 6843), (2281, 6843), (228, 2281))
+_TEST_OFFSET = const(145)  # half of what an axis along the weakest field of the Earth, 22 uT, has at least
 
 ADDRESS = const(0x1C)
 ADDRESS_2 = const(0x1E)  # pin SA1 high; an HMC5883L has this address too
@@ -51,13 +55,17 @@ class LIS3MDL:
     def __init__(self, i2c, address=ADDRESS, sleep_ms=None):
         self._registers = Registers(i2c, address, "LIS3MDL", sleep_ms, _AUTO_INCREMENT)
         self._offset = (0, 0, 0)
+        self._proven = False  # since it has power, that it measures around the offset
 
     def start(self):
         """Bring the chip to continuous measurement, or go on with one that is; return whether it had to be set up."""
         self._registers.identify(_REG_WHO_AM_I, _ID)
         if bytes(self._registers.read(_REG_CTRL_1, 5)) == _SETUP:
-            self._offset = struct.unpack("<hhh", self._registers.read(_REG_OFFSET_X_L, 6))
-            return False
+            offset = struct.unpack("<hhh", self._registers.read(_REG_OFFSET_X_L, 6))
+            self._proven = self._registers.byte(_REG_INT_CFG) == _INT_ON[0]
+            if self._proven or not any(offset):
+                self._offset = offset
+                return False
         self._zero_offset()
         self._registers.configure(_REG_CTRL_1, _SETUP)
         return True
@@ -77,13 +85,21 @@ class LIS3MDL:
         """Power it down; it neither measures nor watches until `start`."""
         self._registers.write(_REG_CTRL_3, _POWER_DOWN)
 
-    def watch(self, x_nt, y_nt, z_nt, threshold_nt):
-        """Raise the interrupt pin when an axis leaves `threshold_nt` around the given field."""
-        self._offset = (_counts(x_nt), _counts(y_nt), _counts(z_nt))
-        self._registers.write(_REG_OFFSET_X_L, struct.pack("<hhh", *self._offset))
-        self._registers.write(_REG_INT_THS_L, struct.pack("<H", _counts(threshold_nt)))
+    def watch(self, x_nt, y_nt, z_nt, threshold_nt, deadline):
+        """Raise the interrupt pin when an axis leaves `threshold_nt` around the given field; return whether it will.
+
+        Once after it got its power it is tried whether the offset does what it should; that takes two samples.
+        """
+        threshold = _counts(threshold_nt)
+        self._set_offset((_counts(x_nt), _counts(y_nt), _counts(z_nt)))
+        if not self._proven and not self._centred(threshold, deadline):
+            self._zero_offset()
+            return False
+        self._registers.write(_REG_INT_THS_L, struct.pack("<H", threshold))
         self._registers.write(_REG_INT_CFG, _INT_ON)
+        self._proven = True
         self.moved()
+        return True
 
     def moved(self):
         """Return whether the field left the watched range since the last call; releases the pin."""
@@ -95,6 +111,9 @@ class LIS3MDL:
         self._zero_offset()
         self._registers.configure(_REG_CTRL_1, _TEST_SETUP)
         without = self._sum(deadline)
+        self._set_offset([total // _TEST_SAMPLES for total in without])
+        centred = self._centred(_TEST_OFFSET, deadline)
+        self._zero_offset()
         self._registers.write(_REG_CTRL_1, _TEST_ON)
         with_it = self._sum(deadline)
         self._registers.write(_REG_CTRL_1, _TEST_SETUP)
@@ -103,6 +122,8 @@ class LIS3MDL:
         for i, (least, most) in enumerate(_TEST_LIMITS):
             if not least <= moved[i] <= most:
                 raise self._registers.error(FAULT_SELF_TEST, "failed its self-test: %s" % moved)
+        if not centred:
+            raise self._registers.error(FAULT_SELF_TEST, "does not measure around an offset: it cannot watch")
 
     def _sum(self, deadline):
         self._registers.sleep_ms(_TEST_SETTLE_MS)
@@ -117,9 +138,19 @@ class LIS3MDL:
         self._registers.wait(_REG_STATUS, _READY, deadline, _LONGEST_MS)
         return struct.unpack("<hhh", self._registers.read(_REG_OUT_X_L, 6))
 
+    def _centred(self, most, deadline):
+        self._sample(deadline)  # may have begun before the offset
+        return max([abs(axis) for axis in self._sample(deadline)]) <= most
+
     def _zero_offset(self):
-        self._registers.write(_REG_OFFSET_X_L, bytes(6))
+        self._proven = False
         self._offset = (0, 0, 0)
+        if any(self._registers.read(_REG_OFFSET_X_L, 6)):
+            self._set_offset((0, 0, 0))
+
+    def _set_offset(self, counts):
+        self._offset = tuple(counts)
+        self._registers.write(_REG_OFFSET_X_L, struct.pack("<hhh", *counts))
 
 
 def _beyond(counts):
