@@ -23,6 +23,9 @@ class HCSR04:
 
     def ping(self):
         """Return the echo time in microseconds, NO_START if no pulse began, NO_END if it never ended."""
+        if self._echo.value():
+            # The last ping's pulse goes on, as clones' do that heard nothing: its rest would look like an echo.
+            return NO_END
         self._trigger.value(0)
         time.sleep_us(5)
         self._trigger.value(1)
