@@ -48,7 +48,7 @@ class Bay:
 
         `first`: nobody has been told the state since power-on.
         """
-        said = []
+        said, chip = [], None
         if self._since_s is None:
             self._since_s = now_s()
         try:
@@ -61,6 +61,7 @@ class Bay:
             self._keepsake.offer(self._last_s, self._detector)
         except SensorError as e:
             said.extend(self._failed(e, first))
+            _stop(chip)
         else:
             self.fault = 0
         return said
@@ -109,3 +110,12 @@ class Bay:
         """Return what must be remembered in sleep."""
         times = (self._last_s or 0).to_bytes(4, "little") + (self._since_s or 0).to_bytes(4, "little")
         return times + bytes((self.fault,)) + self._keepsake.dumps() + self._detector.dumps()
+
+
+def _stop(chip):
+    """Let the next wake set it up anew, whatever it hangs in."""
+    try:
+        if chip:
+            chip.stop()
+    except SensorError:
+        pass  # it does not answer, which was said already

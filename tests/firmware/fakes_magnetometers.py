@@ -30,7 +30,10 @@ class Timed(Chip):
 
 
 class FakeQMC5883L(Timed):
-    """Continuous at 10 Hz from the moment the mode says so; the ready bit falls when the data are read."""
+    """Continuous at 10 Hz from the moment the mode says so; the ready bit falls when the data are read.
+
+    Section 9.2.1: the first of the data that is read locks them, and none is new until the last one is read.
+    """
 
     address = 0x0D
     defaults = registers(0x00, 0x0D) | {0x0D: 0xFF}
@@ -40,6 +43,7 @@ class FakeQMC5883L(Timed):
     def __init__(self, sample=bytes(6), temp=bytes(2), overflow=False):
         super().__init__(sample)
         self.overflow = overflow
+        self.locked = False
         self.put(0x07, temp)
 
     def written(self, register, value):
@@ -48,16 +52,19 @@ class FakeQMC5883L(Timed):
             self.begin(100)
         if register == 0x09 and not value & 1:
             self.done_us = None
+            self.locked = False
         super().written(register, value)
 
     def was_read(self, register, value):
         if register == 0x06:
-            if not self.finished():
+            if self.locked or not self.finished():
                 return 0
             self.put(0x00, self.sample)
             return 1 | (2 if self.overflow else 0)
         if register == 0x05:
             self.begin(100)
+        if register <= 0x05:
+            self.locked = register < 0x05
         return value
 
     def fresh(self):

@@ -202,6 +202,23 @@ def test_the_deadline_handed_in_ends_the_wait_earlier():
         assert bus.clock.us - began_us < 60000, driver_class
 
 
+def test_a_burst_that_a_reset_cut_short_hangs_a_qmc5883l_until_it_is_stopped():
+    chip = FakeQMC5883L()
+    bus, driver = wired(QMC5883L, chip)
+    driver.start()
+    driver.read(bus.clock.deadline(5000))
+    bus.clock.sleep_ms(200)
+    assert chip.registers[0x09] & 1
+    bus.readfrom_mem_into(0x0D, 0x06, bytearray(1))
+    bus.readfrom_mem_into(0x0D, 0x00, bytearray(3))
+    awake_again = QMC5883L(bus, sleep_ms=bus.clock.sleep_ms)
+    assert awake_again.start() is False
+    assert fault_of(lambda: awake_again.read(bus.clock.deadline(5000)))[0] == FAULT_TIMEOUT
+    awake_again.stop()
+    assert awake_again.start() is True
+    assert awake_again.read(bus.clock.deadline(5000))[:3] == (0, 0, 0)
+
+
 def test_after_an_overflow_it_measures_on():
     for driver_class, fake, options in (
         (QMC5883L, FakeQMC5883L, {"overflow": True}),

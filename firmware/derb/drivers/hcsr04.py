@@ -26,16 +26,12 @@ class HCSR04:
         if self._echo.value():
             # The last ping's pulse goes on, as clones' do that heard nothing: its rest would look like an echo.
             return NO_END
-        self._trigger.value(0)
-        time.sleep_us(5)
         self._trigger.value(1)
         time.sleep_us(_TRIGGER_US)
         self._trigger.value(0)
         # machine.time_pulse_us: -2 when the pulse did not start in time, -1 when it did not end in time.
         echo_us = machine.time_pulse_us(self._echo, 1, _ECHO_TIMEOUT_US)
-        if echo_us >= 0:
-            return echo_us
-        return NO_START if echo_us == -2 else NO_END
+        return echo_us if echo_us >= 0 else NO_START + NO_END - echo_us
 
     def pings(self, count):
         """Return `count` echo times, far enough apart."""
