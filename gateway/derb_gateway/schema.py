@@ -187,6 +187,12 @@ def is_damage(error: sqlite3.Error) -> bool:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
+def is_fault_of_disk(error: sqlite3.Error) -> bool:
+    """Return whether an error says that the file cannot be reached or written; not that there is no room."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
+
+
 def check_whole(path: Path) -> str | None:
     """Read a whole file beside its writer and return what is wrong with it, None if it is sound. sqlite3.Error.
 

@@ -76,7 +76,7 @@ class Store:
             msg = f"{path}: is damaged and cannot be replaced: {error}"
             raise StoreLocked(msg) from error
         self._untold = self.renewal
-        self.is_open = True
+        self.is_open, self._waits_for_file = True, False
         self._tell()
 
     def note_pid(self) -> None:
@@ -94,17 +94,26 @@ class Store:
             raise StoreError(msg) from error
         self.ensure_open()
 
+    def let_go_of_file(self) -> None:
+        """Have it opened anew: its disk may have been taken away and put back."""
+        self.is_open, self._waits_for_file = False, True
+        with suppress(sqlite3.Error):  # it does not work anyway
+            self.db.close()
+
     def ensure_open(self) -> None:
-        """Open the file if replacing a damaged one has failed; StoreError."""
+        """Open the file if replacing a damaged one has failed, or it was let go of; StoreError."""
         if self.is_open:
             return
+        if self._waits_for_file and not self.path.exists():
+            msg = f"{self.path} is not there now, and a new one would hide it"
+            raise StoreError(msg)
         try:
             self.db, renewal = schema.open_store(self.path, self._top_id)
         except (schema.Damaged, StoreLocked, OSError) as error:
-            msg = f"the damaged store is not replaced yet: {error}"
+            msg = f"the store is not open: {error}"
             raise StoreError(msg) from error
         self.renewal, self._untold = renewal or self.renewal, renewal
-        self.is_open = True
+        self.is_open, self._waits_for_file = True, False
         self._tell()
 
     def _tell(self) -> None:

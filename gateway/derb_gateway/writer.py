@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 _JOBS_A_COMMIT = 64
 _DISK_RETRY = (0.2, 10.0)
+_OPEN_ANEW_S = 10.0
 
 
 class _Job(NamedTuple):
@@ -47,6 +48,7 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self.commits = 0
         self.refusing: str | None = None  # why the disk took nothing the last time
+        self._failing_since_s: float | None = None
         self.replacing_since_s: float | None = None  # time.monotonic() while a damaged file is replaced
         self._thread.start()
 
@@ -124,7 +126,7 @@ class Writer:
         if self.refusing is not None:
             raise_alarm(self._store.db, DISK_REFUSED, self.refusing, time.time_ns() // 1_000_000)
         self._store.db.execute("COMMIT")
-        self.refusing = None
+        self.refusing = self._failing_since_s = None
         self.commits += 1
         if self._store.db.total_changes != changes:  # one that wrote nothing is not synced either
             self._on_commit(time.perf_counter() - began_s)
@@ -139,6 +141,18 @@ class Writer:
             self.refusing = str(error)
         if isinstance(error, sqlite3.Error) and schema.is_damage(error):
             self._replace(error)
+        elif isinstance(error, sqlite3.Error) and schema.is_fault_of_disk(error):
+            self._let_go_of_file()
+
+    def _let_go_of_file(self) -> None:
+        """Open the file anew now and then: what is open may never work again, though the disk does."""
+        now_s = time.monotonic()
+        if self._failing_since_s is None:
+            self._failing_since_s = now_s
+        elif now_s - self._failing_since_s >= _OPEN_ANEW_S:
+            self._failing_since_s = now_s
+            log.warning("store is opened anew", extra={"path": str(self._store.path), "why": self.refusing})
+            self._store.let_go_of_file()
 
     def _replace(self, damage: sqlite3.Error) -> None:
         """Set a damaged file aside; if that fails, every later transaction tries to open a new one first."""

@@ -119,6 +119,51 @@ async def test_whatever_goes_wrong_with_the_database_is_worth_another_try(
         await rig.writer.do(lambda store: count(store, "lost"))
 
 
+class DeadDatabase:
+    """A database whose disk was pulled: nothing of it can be read or written through what is open."""
+
+    in_transaction, total_changes = False, 0
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def execute(self, *_: Any) -> sqlite3.Cursor:
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode = sqlite3.SQLITE_IOERR_READ
+        raise error
+
+    def close(self) -> None:
+        self._db.close()
+
+
+async def test_a_disk_that_was_taken_away_and_put_back_is_found_again(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("derb_gateway.writer._OPEN_ANEW_S", 0.0)
+    await rig.writer.do(lambda store: count(store, "before"))
+    rig.store.db = DeadDatabase(rig.store.db)  # type: ignore[assignment]
+    for _ in range(2):
+        with pytest.raises(StoreError, match="I/O"):
+            await rig.writer.do(lambda store: count(store, "lost"))
+    away = rig.store.path.rename(rig.store.path.with_suffix(".away"))
+    with pytest.raises(StoreError, match="not there now"):
+        await rig.writer.do(lambda store: count(store, "lost"))
+    assert not rig.store.path.exists(), "no new store hides the one that comes back"
+    away.rename(rig.store.path)
+    assert await rig.writer.do(lambda store: count(store, "after")) == "after"
+    assert dict(rig.store.counters()) == {"before": 1, "after": 1}
+
+
+async def test_a_disk_that_fails_for_a_moment_is_not_let_go(rig: Rig) -> None:
+    db = rig.store.db
+    rig.store.db = DeadDatabase(db)  # type: ignore[assignment]
+    for _ in range(2):
+        with pytest.raises(StoreError, match="I/O"):
+            await rig.writer.do(lambda store: count(store, "lost"))
+    rig.store.db = db
+    assert await rig.writer.do(lambda store: count(store, "after")) == "after"
+
+
 def damaged(_store: Store) -> None:
     error = sqlite3.DatabaseError("database disk image is malformed")
     error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
