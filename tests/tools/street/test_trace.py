@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 from derb_tools.errors import RecordingError
-from derb_tools.street import parking_trace, read_truth, truth_path, write_trace
+from derb_tools.street import parking_trace, read_truth, trace, truth_path, write_trace
 from derb_tools.street.trace_file import read_trace
 
 
@@ -93,3 +93,15 @@ def test_the_references_read_what_replay_reads(tmp_path: Path) -> None:
     assert trace.rssi_dbm is None
     assert trace.restart is not None
     assert trace.restart.tolist() == ["", "cold"]  # it came before the next sample that is there
+
+
+def test_a_trace_is_written_in_pieces_and_reads_as_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded = parking_trace("lossy_reboots", 1, 0.02, rssi=True)
+    write_trace(recorded, tmp_path / "whole.csv")
+    monkeypatch.setattr(trace, "ROWS_AT_ONCE", 7)
+    write_trace(recorded, tmp_path / "pieces.csv")
+    whole = (tmp_path / "whole.csv").read_text()
+    assert (tmp_path / "pieces.csv").read_text() == whole
+    assert whole.count("\n") == len(recorded.t_ms) + 1

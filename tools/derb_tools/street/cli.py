@@ -96,6 +96,9 @@ def score(
     \b
     derb score trace.csv
     derb replay parking trace.csv | derb score trace.csv --replayed -
+
+    The truth of a bay: columns t_ms,state, a row a state (free, occupied) from when it holds, a last row "end". Where a column
+    excluded is 1 nothing is judged.
     """
     beside = truth_path(trace) if truth is None else truth
     try:

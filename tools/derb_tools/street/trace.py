@@ -13,6 +13,7 @@ from derb_tools.trace_samples import T_MAX_MS
 
 FREE, OCCUPIED = 0, 1
 STATE_NAMES = ("free", "occupied")
+ROWS_AT_ONCE = 50_000
 TRUTH_HEADER = "t_ms,state,excluded,vehicle,note"
 
 
@@ -81,8 +82,11 @@ def write_trace(trace: Trace, path: Path) -> None:
     if trace.restart is not None:
         names.append("restart")
         columns.append(trace.restart)
-    rows = zip(*(map(str, column.tolist()) for column in columns), strict=True)
-    path.write_text("\n".join([",".join(names), *map(",".join, rows)]) + "\n", encoding="utf-8")
+    with path.open("w", encoding="utf-8") as file:
+        file.write(",".join(names) + "\n")
+        for first in range(0, len(trace.t_ms), ROWS_AT_ONCE):
+            chunk = [column[first : first + ROWS_AT_ONCE].tolist() for column in columns]
+            file.writelines(",".join(map(str, row)) + "\n" for row in zip(*chunk, strict=True))
     write_truth(trace.truth, truth_path(path), f"parking scenario={trace.scenario} seed={trace.seed}")
 
 
