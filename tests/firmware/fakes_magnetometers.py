@@ -174,6 +174,7 @@ class FakeMMC5983MA(Timed):
         self.offset = offset
         self.temp = temp
         self.coil = True  # False: SET and RESET do nothing
+        self.thermometer = True  # False: it never finishes
         self.sign = 0  # after power-on nobody knows how it is magnetised
         self.task = 0
         self.ready_us = 0
@@ -199,6 +200,8 @@ class FakeMMC5983MA(Timed):
             assert self.clock.us >= self.pulse_us + 500, "measures in the middle of the pulse"
         self.task = value
         self.begin(8 if value == 1 else 1)
+        if value == 2 and not self.thermometer:
+            self.done_us = None
 
     def was_read(self, register, value):
         if register == 0x08:
@@ -256,6 +259,7 @@ class FakeRM3100(Timed):
             assert value & 0x0F, "no time or no periods to test in"
             return value | self.oscillators
         if register in self.outputs:
+            assert not self.registers[0x33] & 0x80, "took a self-test for a sample"
             return self.sample[register - 0x24]
         return value
 

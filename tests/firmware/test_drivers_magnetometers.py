@@ -263,6 +263,15 @@ def test_the_bridge_offset_of_the_mmc5983ma_cancels():
         assert driver.read(bus.clock.deadline(5000))[:3] == (29998, -40003, 50000), offset
 
 
+def test_an_mmc5983ma_whose_thermometer_hangs_still_knows_the_field():
+    chip = FakeMMC5983MA((4915, -6554, 8192), (5000, -5000, 12345))
+    chip.thermometer = False
+    bus, driver = wired(MMC5983MA, chip)
+    driver.start()
+    assert driver.read(bus.clock.deadline(5000)) == (29998, -40003, 50000, None)
+    assert driver.read(bus.clock.deadline(5000))[:3] == (29998, -40003, 50000)
+
+
 def test_an_mmc5983ma_without_its_calibration_is_refused():
     chip = FakeMMC5983MA()
     chip.otp = 0
@@ -423,6 +432,25 @@ def test_the_self_test_of_the_rm3100_wants_all_three_oscillators():
             assert fault_of(lambda: driver.self_test(bus.clock.deadline(5000)))[0] == FAULT_SELF_TEST
         assert chip.registers[0x33] == 0
         driver.read(bus.clock.deadline(5000))
+
+
+def test_an_rm3100_whose_self_test_never_ends_measures_afterwards():
+    chip = FakeRM3100()
+    bus, driver = wired(RM3100, chip)
+    driver.start()
+    chip.never = True
+    assert fault_of(lambda: driver.self_test(bus.clock.deadline(5000)))[0] == FAULT_TIMEOUT
+    chip.never = False
+    driver.start()
+    assert driver.read(bus.clock.deadline(5000))[:3] == (0, 0, 0)
+
+
+def test_an_rm3100_that_measures_by_itself_is_brought_to_rest():
+    chip = FakeRM3100()
+    chip.registers[0x01] = 0x71
+    bus, driver = wired(RM3100, chip)
+    assert driver.start() is True
+    assert driver.read(bus.clock.deadline(5000))[:3] == (0, 0, 0)
 
 
 def test_the_self_test_of_the_qmc5883p_knows_the_limits_of_its_maker():

@@ -2,7 +2,7 @@
 
 from micropython import const
 
-from derb.drivers import FAULT_OVERFLOW, FAULT_SELF_TEST
+from derb.drivers import FAULT_OVERFLOW, FAULT_SELF_TEST, FAULT_TIMEOUT, SensorError
 from derb.drivers.registers import Registers
 
 # Register map. The four control registers are write-only, so what state the chip is in cannot be read.
@@ -60,14 +60,14 @@ class MMC5983MA:
     def read(self, deadline):
         """Measure after SET and after RESET; return (x_nt, y_nt, z_nt, temp_c100); SensorError on overflow or timeout.
 
-        SET and RESET also undo what a magnet did to the sensor. Takes about 25 ms.
+        `temp_c100` is None where its thermometer does not answer. SET and RESET also undo what a magnet did to the sensor.
+        Takes about 25 ms.
         """
         after_set = self._field(_SET, deadline)
         after_reset = self._field(_RESET, deadline)
         temp = self._temp(deadline)
         x, y, z = (_nt(after_set[i] - after_reset[i]) for i in range(3))
-        # Temperature register: 0.8 degrees a count, 0 at -75.
-        return x, y, z, temp * 80 - 7500
+        return x, y, z, temp
 
     def self_test(self, deadline):
         """Compare SET with RESET; SensorError if the Earth's field does not turn over, or not twice alike. After `start`.
@@ -96,8 +96,15 @@ class MMC5983MA:
 
     def _temp(self, deadline):
         self._registers.write(_REG_CTRL_0, _MEASURE_TEMP)
-        self._registers.wait(_REG_STATUS, _TEMP_DONE, deadline, _LONGEST_MS)
-        return self._registers.byte(_REG_TEMP)
+        try:
+            self._registers.wait(_REG_STATUS, _TEMP_DONE, deadline, _LONGEST_MS)
+        except SensorError as e:
+            # Others found the thermometer not to work, or to hang; the field is right all the same.
+            if e.code != FAULT_TIMEOUT:
+                raise
+            return None
+        # Temperature register: 0.8 degrees a count, 0 at -75.
+        return self._registers.byte(_REG_TEMP) * 80 - 7500
 
 
 def _unpack(out):

@@ -69,9 +69,12 @@ class RM3100:
     def self_test(self, deadline):
         """Let the chip check its three oscillators; SensorError if one does not run."""
         self._registers.write(_REG_SELF_TEST, _TEST_ON)
-        self._poll(deadline)
-        result = self._registers.byte(_REG_SELF_TEST)
-        self._registers.write(_REG_SELF_TEST, _OFF)
+        try:
+            self._poll(deadline)
+            result = self._registers.byte(_REG_SELF_TEST)
+        finally:
+            # With the bit set it would test itself for ever, where it is asked to measure.
+            self._registers.write(_REG_SELF_TEST, _OFF)
         if result & _TEST_PASSED != _TEST_PASSED:
             raise self._registers.error(FAULT_SELF_TEST, "failed its self-test: 0x%02x" % result)
 
