@@ -343,6 +343,24 @@ def test_a_lis3mdl_that_has_shown_once_that_it_watches_is_believed_until_it_lose
     assert 800 < took_ms[0] < 1700 and 800 < took_ms[3] < 1700
 
 
+def test_a_lis3mdl_that_was_stopped_must_show_again_that_it_watches():
+    chip = FakeLIS3MDL((1711, -684, 2737))
+    bus, driver = wired(LIS3MDL, chip)
+    driver.start()
+    field = driver.read(bus.clock.deadline(5000))[:3]
+    assert driver.watch(*field, 3000, bus.clock.deadline(3000))
+    driver.stop()
+    assert driver.start() is True
+    driver.read(bus.clock.deadline(5000))
+    chip.offset_sign = 0
+    assert driver.watch(*field, 3000, bus.clock.deadline(3000)) is False
+    bus.clock.sleep_ms(60000)
+    awake_again = LIS3MDL(bus, sleep_ms=bus.clock.sleep_ms)
+    awake_again.start()
+    assert awake_again.read(bus.clock.deadline(5000))[:3] == field
+    assert awake_again.watch(*field, 3000, bus.clock.deadline(3000)) is False
+
+
 def test_a_reset_between_the_offset_and_the_interrupt_bends_no_reading():
     chip = FakeLIS3MDL((1711, -684, 2737))
     bus, driver = wired(LIS3MDL, chip)

@@ -66,7 +66,7 @@ class LIS3MDL:
             if self._proven or not any(offset):
                 self._offset = offset
                 return False
-        self._zero_offset()
+        self._watch_nothing()
         self._registers.configure(_REG_CTRL_1, _SETUP)
         return True
 
@@ -93,7 +93,7 @@ class LIS3MDL:
         threshold = _counts(threshold_nt)
         self._set_offset((_counts(x_nt), _counts(y_nt), _counts(z_nt)))
         if not self._proven and not self._centred(threshold, deadline):
-            self._zero_offset()
+            self._watch_nothing()
             return False
         self._registers.write(_REG_INT_THS_L, struct.pack("<H", threshold))
         self._registers.write(_REG_INT_CFG, _INT_ON)
@@ -107,13 +107,12 @@ class LIS3MDL:
 
     def self_test(self, deadline):
         """Let the chip add a field of its own; SensorError if it does not see it. `start` must follow. Takes 0.3 s."""
-        self._registers.write(_REG_INT_CFG, _INT_OFF)
-        self._zero_offset()
+        self._watch_nothing()
         self._registers.configure(_REG_CTRL_1, _TEST_SETUP)
         without = self._sum(deadline)
         self._set_offset([total // _TEST_SAMPLES for total in without])
         centred = self._centred(_TEST_OFFSET, deadline)
-        self._zero_offset()
+        self._watch_nothing()
         self._registers.write(_REG_CTRL_1, _TEST_ON)
         with_it = self._sum(deadline)
         self._registers.write(_REG_CTRL_1, _TEST_SETUP)
@@ -142,8 +141,9 @@ class LIS3MDL:
         self._sample(deadline)  # may have begun before the offset
         return max([abs(axis) for axis in self._sample(deadline)]) <= most
 
-    def _zero_offset(self):
+    def _watch_nothing(self):
         self._proven = False
+        self._registers.write(_REG_INT_CFG, _INT_OFF)
         self._offset = (0, 0, 0)
         if any(self._registers.read(_REG_OFFSET_X_L, 6)):
             self._set_offset((0, 0, 0))
