@@ -135,3 +135,22 @@ def test_only_what_decides_the_packages_makes_them_be_installed_again(
     assert len({before, here, setup.packages_made_from()}) == 3
     (tmp_path / "pyproject.toml").write_text(text)
     assert setup.packages_made_from() == here
+
+
+@pytest.mark.parametrize(
+    ("target", "wanted"), [("test", True), ("bench", True), ("check", False), ("demo", False)]
+)
+def test_the_32_bit_micropython_is_there_for_all_that_measure_or_test_in_it(
+    monkeypatch: pytest.MonkeyPatch, target: str, wanted: bool
+) -> None:
+    done: list[str] = []
+    monkeypatch.setattr(system, "provide", lambda *names, **more: None)
+    monkeypatch.setattr(setup, "packages_are_current", lambda extra: True)
+    for name in ("venv_works", "has_umqtt"):
+        monkeypatch.setattr(setup, name, lambda: True)
+    monkeypatch.setattr(setup, "has_image", lambda: False)
+    monkeypatch.setattr(setup, "check_micropython", lambda: None)
+    monkeypatch.setattr(setup, "fetch_image", lambda: done.append("image"))
+    monkeypatch.setattr(setup, "set_up_wasm32", lambda: done.append("32-bit"))
+    setup.set_up(target)
+    assert done == (["image", "32-bit"] if wanted else [])

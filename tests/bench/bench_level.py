@@ -21,7 +21,7 @@ from derb_tools.street.level_score import YEAR_MS, LevelFigures, score_level
 from derb_tools.trace_samples import LevelSample
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "firmware"))
-from runner.interpreters import COMMAND_OF_INTERPRETER, InterpreterMissing
+from runner.interpreters import COMMAND_OF_INTERPRETER
 
 SEEDS = (301, 302, 303, 304, 305)
 DAYS = 12.0
@@ -123,10 +123,7 @@ def main() -> None:
         streets = [replace(LEVEL_SCENARIOS[street], interval_s=interval_s) for street in INTERVALS_ON]
         together(name, [recorded(street, seed, days) for street in streets for seed in SEEDS])
     for interpreter in ("unix64", "wasm32"):
-        try:
-            cost(interpreter)
-        except InterpreterMissing as error:
-            print(f"derb: {error}", file=sys.stderr)
+        cost(interpreter)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "firmware"))
 
-from runner.interpreters import COMMAND_OF_INTERPRETER, InterpreterMissing
+from runner.interpreters import COMMAND_OF_INTERPRETER
 
 RUNS = 3
 COST = """
@@ -71,11 +71,7 @@ def measure(interpreter: str) -> dict[str, tuple[float, float]]:
 def main() -> None:
     """Print the medians of a few runs."""
     for interpreter in ("unix64", "wasm32"):
-        try:
-            runs = [measure(interpreter) for _ in range(RUNS)]
-        except InterpreterMissing as error:
-            print(f"derb: {error}", file=sys.stderr)
-            continue
+        runs = [measure(interpreter) for _ in range(RUNS)]
         for name in runs[0]:
             took = statistics.median(run[name][0] for run in runs)
             say(f"{name}_{interpreter}", round(took, 2), "bytes" if name == "state" else "us")

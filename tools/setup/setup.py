@@ -33,6 +33,8 @@ SYSTEM_PARTS_OF_TARGET = {
     "deb": [],
     "bench": ["mosquitto", "nats-server"],
 }
+WITH_32_BIT = ("test", "bench")
+"""They run the firmware in a 32-bit MicroPython as well, and read a real image for an ESP32."""
 NEED_NO_SYSTEM_PARTS = ("tests/firmware", "tests/tools")  # these tests start no broker
 
 
@@ -75,7 +77,7 @@ def set_up(target: str, only: Sequence[str] = ()) -> None:
     check_micropython()
     if target != "check" and not has_umqtt():
         step("umqtt.simple", fetch_umqtt)
-    if target == "test":
+    if target in WITH_32_BIT:
         if not has_image():
             step("a MicroPython image to try the tools on", fetch_image)
         set_up_wasm32()
