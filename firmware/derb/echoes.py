@@ -53,19 +53,17 @@ def groups(sorted_mm, least=LEAST):
 
 def _surface(stretch, echoes):
     window = densest(stretch, WINDOW_MM)
-    if len(window) * 2 < len(stretch):
-        # No one spot answers for half of it: rough refuse if most echoes are of it, else chance.
-        window = densest(stretch, _WIDE_MM)
-        if len(window) * 3 < len(stretch) * 2 or len(window) * 4 < echoes * 3:
-            return []
-    return window
+    wide = densest(stretch, _WIDE_MM)
+    if len(wide) * 3 >= len(stretch) * 2 and len(wide) * 6 >= echoes * 5 and len(window) * 5 < len(wide) * 3:
+        return wide  # rough refuse: most echoes are of it, and no one spot answers for them
+    # Where no one spot answers for half of it, it is chance.
+    return window if len(window) * 2 >= len(stretch) else []
 
 
 def _middle(window):
-    # The mean of the second quarter: a facet or a detour answers later than the surface, nothing earlier.
-    first = len(window) // 4
-    nearer = window[first : max(first + 1, (len(window) + 1) // 2)]
-    return sum(nearer) // len(nearer)
+    # Not quite the middle: refuse scatters both ways, but facets and detours answer later.
+    inner = window[len(window) // 4 : (len(window) * 5 + 4) // 8]
+    return sum(inner) // len(inner)
 
 
 def between(echoes_mm, least_mm, most_mm=10000):

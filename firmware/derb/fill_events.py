@@ -9,6 +9,7 @@ from micropython import const
 _FALL_X10 = const(140)
 _SETTLES_X10_AN_HOUR = const(5)
 _CLEAR_FALL_X10 = const(300)  # no heap slides so far: a second burst of pings is proof enough
+_SHEER_FALL_X10 = const(500)  # nor noise: one reading is enough
 _RARE_MIN = const(90)  # with so long between levels, the one before the last is of another day's heap
 _USUAL_MIN = const(30)
 _LONGEST_MIN = const(240)
@@ -79,8 +80,10 @@ class FillEvents:
         fell_x10 = 0 if self._before_x10 is None else self._before_x10 - level_x10
         # Refuse that nobody looked at for hours has settled.
         least_x10 = _FALL_X10 + max(0, self._unseen_min - _USUAL_MIN) * _SETTLES_X10_AN_HOUR // 60
+        if self._falls:
+            least_x10 = least_x10 * 5 // 6  # refuse is thrown in again at once
         self._falls = self._falls + 1 if fell_x10 >= least_x10 else 0
-        if self._falls >= (1 if rare else _TIMES) or again and fell_x10 >= _CLEAR_FALL_X10:
+        if self._falls >= (1 if rare or fell_x10 >= _SHEER_FALL_X10 else _TIMES) or again and fell_x10 >= _CLEAR_FALL_X10:
             self.collected, self.fell_x10 = True, fell_x10
             self._falls, self._recent = 0, []
         if not self._falls:

@@ -21,7 +21,7 @@ from derb.echoes import (
     distance_mm,
 )
 from derb.fixed_echoes import FixedEchoes
-from derb.surface import agree, beyond, continues, surface
+from derb.surface import agree, beyond, continues, folded, surface
 
 NO_START = const(-1)
 NO_END = const(-2)
@@ -36,6 +36,7 @@ UNSTABLE = "unstable"
 REACH_MM = const(6000)
 # Installers put "full" 3 cm or more outside the blind zone; where that ends is not known better without the ranger's name.
 _ABOVE_FULL_MM = const(20)
+_BLIND_END_MM = const(40)  # how far out the blind limit may be told that a bag on the sensor gives
 _LEAST_BLIND_MM = const(20)  # HC-SR04, the shortest of all
 _LOW_X10 = const(250)
 _FEW_PINGS = const(6)
@@ -165,11 +166,11 @@ class Level:
         near.sort()
         good.sort()
         far.sort()
-        return near, good, far
+        return (near,) + folded(good, far, self._fixed, self._last_mm)
 
     def _judge(self, near, good, far, pings, again):
         returned = len(near) + len(good) + len(far)
-        least = LEAST if pings > _FEW_PINGS else 1 + pings // 3
+        least = LEAST if pings > _FEW_PINGS else max(1, pings // 2)
         mm, count = surface(near, good, far, self._fixed, self._last_mm, least)
         if 0 < count < least and returned * 2 < pings:
             count = 0  # no wall outshouts the refuse: it is foam that swallows it
@@ -189,10 +190,17 @@ class Level:
             steady = count * 3 >= pings  # what hardly answers at a wall's place is the wall
         if not count or not steady and (count * 3 < pings or len(near) > count):
             return self._reason(near, good + far, len(far), pings), None
+        if self._leapt_to_sensor(mm):
+            return (UNSTABLE if beyond(good, mm) else TOO_CLOSE), None
         if self._believed(mm, good, returned, returned * 3 >= pings * 2, again):
             return OK, mm
         self._doubt_min = min(_STUBBORN_MIN, self._doubt_min + self._step_min)
         return UNSTABLE, None
+
+    def _leapt_to_sensor(self, mm):
+        """Return whether it is what a ranger tells of a bag that lies on it: its blind limit, out of nowhere."""
+        near = mm <= self._near_mm + _BLIND_END_MM
+        return near and self._last_mm - mm > self._jump_mm(self._step_min)
 
     def _believed(self, mm, rest, returned, heard_well, again):
         """Return whether what answers at `mm` is refuse, seeing what answers from beyond it."""

@@ -31,6 +31,20 @@ def surface(near, good, far, fixed, last_mm, least=LEAST):
     return mm, count
 
 
+def folded(good, far, fixed, last_mm):
+    """Return `good` and `far` with what went the way to the surface twice halved, if it answers from where it was too."""
+    at_wall = fixed.has(last_mm)
+    here = [at for at in good if continues(at, last_mm) and (at_wall or not fixed.has(at))]
+    if not here:
+        return good, far
+    mm = here[len(here) // 2]
+    once = [at // 2 for at in good + far if twice(at, mm)]
+    if not once or len(once) > len(here):
+        return good, far
+    good = sorted(once + [at for at in good if not twice(at, mm)])
+    return good, [at for at in far if not twice(at, mm)]
+
+
 def continues(mm, last_mm):
     """Return whether a surface at `mm` may be the one that was at `last_mm`."""
     return abs(mm - last_mm) <= GAP_MM
@@ -65,10 +79,7 @@ def _stray(echoes_mm, mm, fixed):
     for at in echoes_mm:
         if not -WINDOW_MM <= at - mm <= 2 * WINDOW_MM and not twice(at, mm) and not fixed.has(at):
             rest.append(at)
-    scattered = len(rest)
-    for _, count in groups(rest):
-        scattered -= count
-    return scattered
+    return len(rest) - agree(rest)
 
 
 def _continued(loose, last_mm):
@@ -80,9 +91,6 @@ def _chosen(found, echoes_mm, returned, last_mm):
     if not found:
         return 0, 0
     main = max(found, key=lambda group: (group[1], group[0]))
-    for group in found:
-        if continues(group[0], last_mm) and twice(main[0], group[0]):
-            return group
     back = found[-1]
     if back[0] - main[0] <= APART_MM or back[1] * 5 < returned:
         return main

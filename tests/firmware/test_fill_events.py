@@ -22,7 +22,12 @@ def _told(levels, saved_between=False):
 
 
 def test_an_emptying_is_told_once_when_a_second_reading_agrees():
-    assert _told([600, 620, 640, 30, 35, 40, 60]) == ([4], [])
+    assert _told([500, 520, 510, 30, 35, 40, 60]) == ([4], [])
+    assert _told([500, 520, 510, 365, 390, 400]) == ([4], []), "refuse was thrown in again"
+
+
+def test_half_of_the_height_is_no_slide_and_told_at_once():
+    assert _told([600, 620, 640, 30, 35, 40, 60]) == ([3], [])
 
 
 def test_a_partial_emptying_is_told():
@@ -42,7 +47,7 @@ def test_settling_by_5_points_an_hour_is_no_emptying():
 
 
 def test_one_reading_that_fell_and_came_back_is_no_emptying():
-    assert _told([600, 610, 100, 610, 620]) == ([], [])
+    assert _told([600, 610, 130, 610, 620]) == ([], [])
 
 
 def test_one_high_reading_that_came_back_is_no_emptying():
@@ -50,8 +55,8 @@ def test_one_high_reading_that_came_back_is_no_emptying():
 
 
 def test_an_emptying_behind_a_broken_sensor_is_told_when_it_speaks_again():
-    assert _told([600, 610, None, 40, 45]) == ([4], [])
-    assert _told([600, 610, None, None, "unstable", 40, 45]) == ([5], []), "nobody looked for two hours"
+    assert _told([500, 510, None, 40, 45]) == ([4], [])
+    assert _told([500, 510, None, None, "unstable", 40, 45]) == ([5], []), "nobody looked for two hours"
 
 
 def test_full_needs_two_readings_and_is_told_once():
@@ -60,7 +65,7 @@ def test_full_needs_two_readings_and_is_told_once():
 
 def test_full_is_told_again_only_after_it_was_not():
     assert _told([960, 970, 860, 960, 970, 840, 960, 970]) == ([], [1, 7])
-    assert _told([960, 970, 50, 60, 960, 970]) == ([3], [1, 5])
+    assert _told([960, 970, 50, 60, 960, 970]) == ([2], [1, 5])
 
 
 def test_too_close_is_full_only_where_the_refuse_was_high():
@@ -74,7 +79,7 @@ def test_silence_is_neither_full_nor_emptied():
 
 
 def test_an_overfull_container_that_is_emptied_is_told():
-    assert _told([900, 930, "too_close", 30, 35]) == ([4], [])
+    assert _told([900, 930, "too_close", 30, 35]) == ([3], [])
     assert _told([900, 930, "too_close", "too_close", 30, 35]) == ([4], [3])
 
 
@@ -111,7 +116,7 @@ def test_with_hours_between_readings_one_is_enough_and_refuse_may_settle():
         return found
 
     assert told([600, 100, 420, 640], 14400) == [1]
-    assert told([600, 100, 620, 640], 900) == []
+    assert told([500, 100, 520, 540], 900) == []
     assert told([600, 450, 455], 14400) == [], "settled in four hours"
     assert told([600, 430, 440], 900) == [2]
     assert told([300, 500, 700, 450], 14400) == [3], "the reading before last is of no account"

@@ -75,7 +75,7 @@ def test_level_readings_are_said_one_by_one() -> None:
 
 
 def test_an_emptying_is_said_at_the_reading_that_shows_it() -> None:
-    full, empty = (3000,) * 5, (8500,) * 5
+    full, empty = (5000,) * 5, (8500,) * 5
     samples = [LevelSample(t * 60_000, full if t < 4 else empty, 2000) for t in range(8)]
     results = list(replay_level(samples, 1500, 250))
     assert [result["t_ms"] for result in results if result.get("collected")] == [300_000]
