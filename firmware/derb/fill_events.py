@@ -83,7 +83,11 @@ class FillEvents:
         if self._falls:
             least_x10 = least_x10 * 5 // 6  # refuse is thrown in again at once
         self._falls = self._falls + 1 if fell_x10 >= least_x10 else 0
-        if self._falls >= (1 if rare or fell_x10 >= _SHEER_FALL_X10 else _TIMES) or again and fell_x10 >= _CLEAR_FALL_X10:
+        if (
+            self._falls >= (1 if rare or fell_x10 >= _SHEER_FALL_X10 else _TIMES)
+            or again
+            and fell_x10 >= _CLEAR_FALL_X10
+        ):
             self.collected, self.fell_x10 = True, fell_x10
             self._falls, self._recent = 0, []
         if not self._falls:

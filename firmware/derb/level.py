@@ -190,17 +190,13 @@ class Level:
             steady = count * 3 >= pings  # what hardly answers at a wall's place is the wall
         if not count or not steady and (count * 3 < pings or len(near) > count):
             return self._reason(near, good + far, len(far), pings), None
-        if self._leapt_to_sensor(mm):
+        if mm <= self._near_mm + _BLIND_END_MM and self._last_mm - mm > self._jump_mm(self._step_min):
+            # Out of nowhere at the blind limit: what a ranger tells of a bag that lies on it.
             return (UNSTABLE if beyond(good, mm) else TOO_CLOSE), None
         if self._believed(mm, good, returned, returned * 3 >= pings * 2, again):
             return OK, mm
         self._doubt_min = min(_STUBBORN_MIN, self._doubt_min + self._step_min)
         return UNSTABLE, None
-
-    def _leapt_to_sensor(self, mm):
-        """Return whether it is what a ranger tells of a bag that lies on it: its blind limit, out of nowhere."""
-        near = mm <= self._near_mm + _BLIND_END_MM
-        return near and self._last_mm - mm > self._jump_mm(self._step_min)
 
     def _believed(self, mm, rest, returned, heard_well, again):
         """Return whether what answers at `mm` is refuse, seeing what answers from beyond it."""

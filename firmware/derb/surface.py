@@ -33,16 +33,18 @@ def surface(near, good, far, fixed, last_mm, least=LEAST):
 
 def folded(good, far, fixed, last_mm):
     """Return `good` and `far` with what went the way to the surface twice halved, if it answers from where it was too."""
-    at_wall = fixed.has(last_mm)
-    here = [at for at in good if continues(at, last_mm) and (at_wall or not fixed.has(at))]
-    if not here:
+    loose = good if fixed.has(last_mm) else _loose(good, fixed)
+    here = between(loose, last_mm - GAP_MM, last_mm + GAP_MM)
+    once, rest = [], []
+    for at in good + far if here else ():
+        if twice(at, here[len(here) // 2]):
+            at //= 2
+            once.append(at)
+        rest.append(at)
+    if not 0 < len(once) <= len(here):
         return good, far
-    mm = here[len(here) // 2]
-    once = [at // 2 for at in good + far if twice(at, mm)]
-    if not once or len(once) > len(here):
-        return good, far
-    good = sorted(once + [at for at in good if not twice(at, mm)])
-    return good, [at for at in far if not twice(at, mm)]
+    rest.sort()
+    return between(rest, 0, good[-1]), between(rest, good[-1] + 1)
 
 
 def continues(mm, last_mm):
@@ -90,7 +92,10 @@ def _continued(loose, last_mm):
 def _chosen(found, echoes_mm, returned, last_mm):
     if not found:
         return 0, 0
-    main = max(found, key=lambda group: (group[1], group[0]))
+    main = found[0]
+    for group in found:
+        if group[1] >= main[1]:
+            main = group
     back = found[-1]
     if back[0] - main[0] <= APART_MM or back[1] * 5 < returned:
         return main

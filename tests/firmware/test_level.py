@@ -324,7 +324,9 @@ def test_one_detour_taken_for_the_refuse_does_not_make_the_refuse_a_wall():
 def test_noise_to_both_sides_does_not_move_the_surface():
     for spread in (5, 15, 25):
         level = Level(EMPTY, FULL)
-        assert _about(_read(level, *[1000 + spread * i for i in (-4, -3, -2, -2, -1, 0, 0, 1, 2, 2, 3, 4)]), 1000)
+        assert _about(
+            _read(level, *[1000 + spread * i for i in (-4, -3, -2, -2, -1, 0, 0, 1, 2, 2, 3, 4)]), 1000
+        )
 
 
 def test_what_went_the_way_twice_counts_for_the_surface_too():
@@ -349,7 +351,9 @@ def test_a_bag_told_as_the_blind_limit_is_not_a_full_container():
         assert _about(_read(level, *[mm] * 9), mm), "it rose there"
     level = Level(EMPTY, FULL, blind_mm=30)
     _read(level, *[1000] * 9)
-    assert [_read(level, *[FULL] * 9)[0] for _ in range(2)] == ["unstable", "ok"], "this ranger sees nearer than that"
+    assert [_read(level, *[FULL] * 9)[0] for _ in range(2)] == ["unstable", "ok"], (
+        "this ranger sees nearer than that"
+    )
 
 
 def test_of_few_pings_two_are_enough_where_something_was_and_one_of_three():
