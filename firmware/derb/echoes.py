@@ -53,9 +53,14 @@ def groups(sorted_mm, least=LEAST):
 
 def _surface(stretch, echoes):
     window = densest(stretch, WINDOW_MM)
-    wide = densest(stretch, _WIDE_MM)
-    if len(wide) * 3 >= len(stretch) * 2 and len(wide) * 6 >= echoes * 5 and len(window) * 5 < len(wide) * 3:
-        return wide  # rough refuse: most echoes are of it, and no one spot answers for them
+    if len(window) * 5 < len(stretch) * 3:
+        wide = densest(stretch, _WIDE_MM)
+        if (
+            len(wide) * 3 >= len(stretch) * 2
+            and len(wide) * 6 >= echoes * 5
+            and len(window) * 5 < len(wide) * 3
+        ):
+            return wide  # rough refuse: most echoes are of it, and no one spot answers for them
     # Where no one spot answers for half of it, it is chance.
     return window if len(window) * 2 >= len(stretch) else []
 

@@ -35,13 +35,13 @@ def folded(good, far, fixed, last_mm):
     """Return `good` and `far` with what went the way to the surface twice halved, if it answers from where it was too."""
     loose = good if fixed.has(last_mm) else _loose(good, fixed)
     here = between(loose, last_mm - GAP_MM, last_mm + GAP_MM)
-    once, rest = [], []
-    for at in good + far if here else ():
-        if twice(at, here[len(here) // 2]):
-            at //= 2
-            once.append(at)
-        rest.append(at)
-    if not 0 < len(once) <= len(here):
+    once = 0
+    rest = good + far if here else ()
+    for i in range(len(rest)):
+        if twice(rest[i], here[len(here) // 2]):
+            rest[i] //= 2
+            once += 1
+    if not 0 < once <= len(here):
         return good, far
     rest.sort()
     return between(rest, 0, good[-1]), between(rest, good[-1] + 1)
