@@ -25,7 +25,8 @@ _ACTIVE_NT = const(700)
 # What still moves after so long is taken for noise: the band that counts as still widens by its own width in each.
 _WIDEN_S = const(60)
 
-_FIRST_NOISE_NT = const(300)
+# As noisy as any chip is taken for at first: a quiet one shows itself within a minute.
+_FIRST_NOISE_NT = const(1200)
 _MOST_NOISE_NT = const(20000)
 # Noise is learnt so slowly that a car is over before it could be taken for it.
 _NOISE_MS = const(60000)
@@ -38,8 +39,10 @@ QUIET = const(0)
 MOVING = const(1)
 ENDED = const(2)
 
-_FORM = "<B3i3i3iBIiBIIIIBiii3i"
-SIZE = 88
+_FORM = "<B3i3i3iBIiBIHHHBiii3h"
+SIZE = 76
+_MS_SHIFT = const(7)
+_NT_SHIFT = const(5)
 
 
 class Episodes:
@@ -201,18 +204,20 @@ class Episodes:
         """Write SIZE bytes."""
         struct.pack_into(
             _FORM, record, offset, self.busy, *self.rest, *self.fast, *self.anchor, self.anchor_n, self.anchor_ms,
-            self.noise_fine, self.rest_n, self.rest_ms, self.lasted_ms, self.sparse_ms, self.unseen_ms,
-            self.moves, self.peak,
-            self.sized_peak, self.bend, *self.peak_at,
+            self.noise_fine, self.rest_n, self.rest_ms, self.lasted_ms >> _MS_SHIFT, self.sparse_ms >> _MS_SHIFT,
+            self.unseen_ms >> _MS_SHIFT, self.moves, self.peak, self.sized_peak, self.bend,
+            *[value >> _NT_SHIFT for value in self.peak_at],
         )  # fmt: skip
 
     def unpack_from(self, record, offset):
-        """The inverse of `pack_into`."""
+        """The inverse of `pack_into`, but that times are kept in 128 ms and the peak in 32 nT."""
         fields = struct.unpack_from(_FORM, record, offset)
         self.busy = bool(fields[0])
         self.rest[:], self.fast[:], self.anchor[:] = fields[1:4], fields[4:7], fields[7:10]
         self.anchor_n, self.anchor_ms, self.noise_fine, self.rest_n = fields[10:14]
-        self.rest_ms, self.lasted_ms, self.sparse_ms, self.unseen_ms, self.moves = fields[14:19]
+        self.rest_ms = fields[14]
+        self.lasted_ms, self.sparse_ms, self.unseen_ms = [ms << _MS_SHIFT for ms in fields[15:18]]
+        self.moves = fields[18]
         self.peak, self.sized_peak, self.bend = fields[19:22]
-        self.peak_at[:] = fields[22:25]
+        self.peak_at[:] = [value << _NT_SHIFT for value in fields[22:25]]
         self.noise = self.noise_fine >> FINE

@@ -19,7 +19,7 @@ _LN_2PI_3_2 = const(176)
 _LN_SPHERE = const(221)  # ln(4 pi sqrt(2 pi))
 
 # Standing fields of vehicles: median 13 uT; spread squared times 128. Their greatest field while they move is larger.
-_OWN = const(606)
+OWN_LN = const(606)
 _OWN_SPREAD = const(141)
 _OWN_PEAK_NT = const(10000)
 _OWN_PEAK_SPREAD = const(39)
@@ -48,19 +48,27 @@ def ln_match(far_nt, sigma_nt):
     )
 
 
-def ln_own(step_nt, peak_nt, seen):
-    """Return the density of a vehicle's own step with such a peak; `seen`: a greater one would have been noticed."""
+def ln_own(step_nt, peak_nt, seen, own_off=0, peak_off=0):
+    """Return the density of a vehicle's own step with such a peak; `seen`: a greater one would have been noticed.
+
+    `own_off`, `peak_off`: by how much larger than elsewhere steps and peaks are here, 64 ln.
+    """
     s = ln64(max(step_nt, _LEAST_NT))
-    off = s - _OWN
-    strong = -off * off // _OWN_SPREAD + ln_own_peak(step_nt, peak_nt, seen)
+    off = s - OWN_LN - own_off
+    strong = -off * off // _OWN_SPREAD + ln_own_peak(step_nt, peak_nt, seen, peak_off)
     off = s - _WEAK
     weak = 18 - _WEAK_SHARE - off * off // _WEAK_SPREAD + ln_weak_peak(step_nt, peak_nt, seen)
     return max(strong, weak) - 3 * s - _LN_SPHERE
 
 
-def ln_own_peak(stands_nt, peak_nt, seen):
+def ln_peak_foretold(stands_nt):
+    """Return the greatest field, 64 ln, of a vehicle that stands with such a one."""
+    return ln64(_OWN_PEAK_NT + stands_nt * 9 // 10)
+
+
+def ln_own_peak(stands_nt, peak_nt, seen, peak_off=0):
     """Return how well a peak suits a vehicle that stands with such a field."""
-    off = ln64(peak_nt) - ln64(_OWN_PEAK_NT + stands_nt * 9 // 10)
+    off = ln64(peak_nt) - ln_peak_foretold(stands_nt) - peak_off
     if off < 0 and not seen:
         return 0
     return max(-off * off // _OWN_PEAK_SPREAD, -_OWN_PEAK_MOST)

@@ -12,6 +12,8 @@ except ImportError:  # CPython
 
 from derb.evidence import ln_match, ln_own, ln_own_peak, ln_spread, ln_weak_peak
 from derb.field_math import length, ln64
+from derb.habits import SIZE as _HABITS_SIZE
+from derb.habits import Habits
 from derb.unrest import Unrest
 
 # The greatest field of what is not of this bay, 64 ln: 3 uT at first, at most 20. Either it leaves nothing behind, or its step
@@ -38,9 +40,12 @@ _MANNER = (-104, 4, 54, 100)
 _BENT = const(70)
 _STRAIGHT = const(-110)
 _SUDDEN = const(110)
+# No dipole that rolls past moves the field along a line to one part in 64; a magnet put down does.
+_RULED_SHIFT = const(6)
+_RULED = const(220)
 _SUDDEN_MS = const(2500)
 _SPARSE_MS = const(2500)
-_STRONG_NT = const(4000)
+_STRONG_NT = const(2500)
 _STEP_NT = const(1000)
 _BUSTLE_NT = const(2500)
 _WILD_MOVES = const(8)
@@ -50,34 +55,35 @@ _SETTLE_MOST_MS = const(10000)
 _CALM = const(768)
 _SWAPS = const(256)
 _SHIFTS_SOON = const(64)
-_SHIFTS = const(314)
+_SHIFTS = const(219)
 _VANISHES = const(200)
 _GAP_MS = const(90000)
 _GAP_BLUR_NT = const(700)
 _GAP_DOUBT = const(64)
-_UNLIKE_MOST = const(400)
 _OVER = const(600)
 _OVER_MOST = const(200)
 _FORM = "<hHHBB"
-SIZE = 32
+_UNREST_SIZE = const(24)
+_OWN_SIZE = const(8)
+SIZE = _OWN_SIZE + _UNREST_SIZE + _HABITS_SIZE
 
 
 class Place:
     """Log densities (1/64 nats) of the episode last looked at: `ln_else`, made elsewhere; `ln_own`, by a vehicle of this bay.
 
     `ln_peak`: how its peak suits what happens elsewhere; `over`: how little it suits a bay in which something stands;
-    `unlike`: what it costs to take it for something that was seen before; `sized`: its step in units of the place's unrest;
-    `settle_ms`: how long to wait for a field at rest.
+    `sized`: its step in units of the place's unrest; `settle_ms`: how long to wait for a field at rest.
     """
 
     def __init__(self):
         self.unrest = Unrest()
+        self._habits = Habits()
         self._peak = _PEAK
         self._pace = 0
         self._bustle = 0
         self._wild = 0
         self._bent = False
-        self.ln_else = self.ln_own = self.ln_peak = self.over = self.unlike = 0
+        self.ln_else = self.ln_own = self.ln_peak = self.over = 0
         self.sized = self.step = self.peak = self.blur = 0
         self._doubt = 0
         self._seen = True
@@ -105,7 +111,6 @@ class Place:
         dull = episode.sparse_ms > _SPARSE_MS or (episode.unseen_ms > _SPARSE_MS and not episode.moves)
         self._seen = episode.moves >= 2 or not dull
         straight = self._judge_manner(episode, dull)
-        bent_little = episode.bend - 2 * noise < self.peak >> 4
         rare_own = ln64(64 + self._pace * 64 // (_OWN_PACE << 8)) - 266
         self._doubt += rare_own
         peak = max(1, episode.sized_peak - noise)
@@ -118,9 +123,9 @@ class Place:
             likely = max(likely, ln_spread(step, _NEAR[k]) - _SHARE[k])
         rare = ln_spread(step, _RARE_NT) - (_RARE_STRAIGHT if straight else _RARE)
         self.ln_else = max(likely, rare) + self.ln_peak
-        self.ln_own = ln_own(step, self.peak, self._seen) - self._doubt
-        # What moved as vehicles do, and far, is not lightly taken for something that was seen before.
-        self.unlike = 0 if bent_little and self._bent else max(0, min(_UNLIKE_MOST, (step - 1500) // 25))
+        if not dull:
+            self.ln_else += self._habits.ln_usual(step)
+        self.ln_own = self._ln_own(step) - self._doubt
 
     def _look_across(self, episode):
         # Nobody looked for a while: anything may have come, gone and drifted.
@@ -131,9 +136,9 @@ class Place:
         self.blur = _GAP_BLUR_NT
         self._seen = False
         self._doubt = _GAP_DOUBT
-        self.ln_peak = self.over = self.unlike = 0
+        self.ln_peak = self.over = 0
         self.ln_else = max(ln_spread(step, 700) - 40, ln_spread(step, 2000) - 90, ln_spread(step, 6000) - 250)
-        self.ln_own = ln_own(step, self.peak, False) - self._doubt
+        self.ln_own = self._ln_own(step) - self._doubt
 
     def _judge_manner(self, episode, dull):
         # Returns whether it was quick and straight, as a magnet that is put down.
@@ -148,6 +153,8 @@ class Place:
         elif bend < self.peak >> 4:
             manner = min(manner, 0) + _STRAIGHT
             straight = episode.moves <= 3
+            if (episode.bend + episode.noise) << _RULED_SHIFT < self.peak:
+                manner -= _RULED
         if manner > 0:
             manner = manner * (256 - self._wild) >> 8
             if self.peak * 5 > self.step * 11:
@@ -173,26 +180,31 @@ class Place:
 
     def _ln_peak_of(self, stands_nt):
         # How well the peak suits a vehicle that is known to stand with such a field.
-        return max(
-            ln_own_peak(stands_nt, self.peak, self._seen), ln_weak_peak(stands_nt, self.peak, self._seen) - 64
-        )
+        strong = ln_own_peak(stands_nt, self.peak, self._seen, self._habits.own_peak_off)
+        return max(strong, ln_weak_peak(stands_nt, self.peak, self._seen) - 64)
+
+    def _ln_own(self, stands_nt):
+        habits = self._habits
+        return ln_own(stands_nt, self.peak, self._seen, habits.own_off, habits.own_peak_off)
 
     def ln_changes(self, stood_nt, stands_nt, soon):
         """Return the density if another vehicle stands there now, or the same one moved; `soon` after it had come."""
-        other = ln_own(stands_nt, self.peak, self._seen) - self._doubt - _SWAPS
+        other = self._ln_own(stands_nt) - self._doubt - _SWAPS
         moved = max(ln_spread(self.step, 400 + (stood_nt >> 3)), ln_spread(self.step, 1200 + (stood_nt >> 1)))
         moved -= _SHIFTS_SOON if soon else _SHIFTS - self.ln_peak
         if 3 * stands_nt < stood_nt:
             moved -= _VANISHES
         return max(other, moved)
 
-    def learn(self, episode, elsewhere):
-        """Take to heart what an episode was: of this place, `elsewhere`, or a vehicle of this bay."""
+    def learn(self, episode, elsewhere, ours):
+        """Take to heart what an episode was: made `elsewhere` beyond doubt, by a vehicle of this bay (`ours`), or neither."""
         moves = episode.moves
         if episode.unseen_ms >= _GAP_MS and episode.moves < 2:
             return
         if self.sized > _STEP_NT:
             self._pace = min(self._pace + (_ONE if elsewhere else _ONE_OWN), _MOST_PACE)
+        if ours and self._seen:
+            self._habits.see_own(self.step, self.peak)
         if not elsewhere:
             if self.step > 3000 and moves >= 2 and episode.bend > self.peak >> 2:
                 self._bent = True
@@ -201,6 +213,7 @@ class Place:
             self._bustle = min(self._bustle + _ONE, _MOST_PACE)
         self._wild += ((255 if moves >= 3 else 0) - self._wild) // 12
         if self._seen:
+            self._habits.see_elsewhere(self.step)
             off = max(-32, min(32, ln64(max(1, episode.sized_peak - episode.noise)) - self._peak))
             self._peak = max(_PEAK, min(_PEAK_MOST, self._peak + (off + 2) // 5))
         x, y, z = episode.step
@@ -209,10 +222,12 @@ class Place:
     def pack_into(self, record, offset):
         """Write SIZE bytes."""
         struct.pack_into(_FORM, record, offset, self._peak, self._pace, self._bustle, self._wild, self._bent)
-        self.unrest.pack_into(record, offset + 8)
+        self.unrest.pack_into(record, offset + _OWN_SIZE)
+        self._habits.pack_into(record, offset + _OWN_SIZE + _UNREST_SIZE)
 
     def unpack_from(self, record, offset):
         """The inverse of `pack_into`."""
         self._peak, self._pace, self._bustle, self._wild, bent = struct.unpack_from(_FORM, record, offset)
         self._bent = bool(bent)
-        self.unrest.unpack_from(record, offset + 8)
+        self.unrest.unpack_from(record, offset + _OWN_SIZE)
+        self._habits.unpack_from(record, offset + _OWN_SIZE + _UNREST_SIZE)

@@ -17,6 +17,11 @@ except ImportError:  # CPython
 _CAR = const(192)
 _LEAST = const(6)  # uplinks before a level is believed
 _MOST_UPLINKS = const(4)  # fading is not independent for ever
+# So much louder than an empty bay: 7 dB.
+_UNCOVERED = const(112)
+_LEFT = const(-400)
+_MOST_KNOWN = const(127)
+_LEFT_BIT = const(128)
 _FREE_SURE = const(-64)  # 1/64 nats
 _TAKEN_SURE = const(256)
 _MOST_FOR = const(448)
@@ -35,11 +40,13 @@ class Radio:
         self._last = 0
         self._n = 0
         self._known = 0
+        self._left = False
         self.evidence = 0
 
     def begin(self):
         """Something has moved: the signal begins anew."""
         self._n = self._mean = self.evidence = 0
+        self._left = False
 
     def hear(self, rssi_dbm, lean):
         """Take the signal of the last uplink, dBm; `lean` is how much the field alone speaks for a car."""
@@ -57,26 +64,34 @@ class Radio:
 
     def _weigh(self, louder):
         # Two normal distributions, 12 dB apart: the likelihood ratio of their mean so far.
+        if louder > _UNCOVERED and self._n > 3:
+            # What was taken for an empty bay's level was heard through a car.
+            self._free = self._mean
+            self._left = True
+            louder = 0
         n = min(self._n - 1, _MOST_UPLINKS)
         ratio = -n * (2 * louder + _CAR) * (_CAR >> 4) * 64 // (2 * _VARIANCE * 16)
         if ratio < 0 and louder < -(_CAR >> 2):
             ratio = 0  # a motorcycle takes little
-        self.evidence = max(_MOST_AGAINST, min(_MOST_FOR, ratio))
+        self.evidence = max(_LEFT if self._left else _MOST_AGAINST, min(_MOST_FOR, ratio))
 
     def _learn(self, level, lean):
         if lean < _FREE_SURE and self.evidence <= 0:
-            self._known = min(self._known + 1, 255)
+            self._known = min(self._known + 1, _MOST_KNOWN)
             self._free += (level - self._free) // min(self._known, 16)
         elif lean > _TAKEN_SURE and self.evidence >= 0 and self._known >= _LEAST:
             self._free += (level + _CAR - self._free) // 64
 
     def pack_into(self, record, offset):
         """Write SIZE bytes."""
-        struct.pack_into(_FORM, record, offset, self._free, self._mean, self._last, self._n, self._known)
+        known = self._known | (_LEFT_BIT if self._left else 0)
+        struct.pack_into(_FORM, record, offset, self._free, self._mean, self._last, self._n, known)
 
     def unpack_from(self, record, offset):
         """The inverse of `pack_into`."""
-        self._free, self._mean, self._last, self._n, self._known = struct.unpack_from(_FORM, record, offset)
+        self._free, self._mean, self._last, self._n, known = struct.unpack_from(_FORM, record, offset)
+        self._known = known & _MOST_KNOWN
+        self._left = known >= _LEFT_BIT
         self.evidence = 0
         if self._known >= _LEAST and self._n > 2:
             self._weigh(self._mean - self._free)

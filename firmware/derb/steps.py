@@ -46,10 +46,8 @@ class Steps:
     def pass_time(self, ms):
         self._age_ms = min(self._age_ms + ms, _LONGEST_MS)
 
-    def look_at(self, step, blur_nt, ln_peak, unlike):
-        """Ask how a step (x, y, z) suits each of those remembered; `ln_peak` how its peak suits something
-        else than a car here, `unlike` what it costs that it moved as a car does.
-        """
+    def look_at(self, step, blur_nt, ln_peak):
+        """Ask how a step (x, y, z) suits each remembered; `ln_peak`: how its peak suits something else than a car here."""
         last = (self._next - 1) % _COUNT
         for k in range(_COUNT):
             self._single[k] = self._alike[k] = NEVER
@@ -57,8 +55,8 @@ class Steps:
                 undone, again = self._suits(step, k, blur_nt)
                 self._alike[k] = max(undone, again) - _AGAIN
                 soon = k == last and self._age_ms < _SOON_MS
-                undone -= _UNDONE_SOON if soon else _UNDONE + unlike
-                self._single[k] = max(undone, again - _AGAIN - unlike) + ln_peak
+                undone -= _UNDONE_SOON if soon else _UNDONE
+                self._single[k] = max(undone, again - _AGAIN) + ln_peak
         x = y = z = bits = 0
         for j in range(_PARTS):
             self._parts[j] = NEVER
@@ -72,7 +70,7 @@ class Steps:
                 sigma = blur_nt + 50 * (j + 1) + length(x, y, z) // 40
                 if j:
                     far = length(step[0] + x, step[1] + y, step[2] + z)
-                    self._parts[j] = ln_spread(far, sigma) - _UNDONE - unlike + ln_peak
+                    self._parts[j] = ln_spread(far, sigma) - _UNDONE + ln_peak
                 self._part_bits[j] = bits
             else:
                 bits = 0

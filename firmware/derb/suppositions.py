@@ -32,9 +32,10 @@ LOST = const(3)  # occupied, and the empty field is not known
 _MOST = const(7)
 _FLOOR = const(-800)
 _SURE = const(100)
-_AT_ONCE = const(160)
 _SOON_MS = const(10000)
-_FIRST_LOST = const(-130)
+# A vehicle that has just come seldom leaves at once; one that stops in the queue beside the bay does.
+_HASTE = ((60000, 160), (120000, 80))
+_FIRST_LOST = const(-260)
 _MERGE_NT = const(700)
 _NEAR = const(100)
 _SHIFT = const(4)  # kept in 16 nT
@@ -92,14 +93,14 @@ class Suppositions:
         place.pass_time(since_ms + episode.lasted_ms)
         self.steps.pass_time(since_ms + episode.lasted_ms)
         place.look_at(episode)
-        self.steps.look_at(episode.step, place.blur, place.ln_peak, place.unlike)
+        self.steps.look_at(episode.step, place.blur, place.ln_peak)
         readings = []
         for i in range(self._n):
             self._read(readings, i, episode.step, since_ms)
         elsewhere = self._choose(readings)
         if place.sized > 600:
             self.steps.keep(episode.step)
-        place.learn(episode, elsewhere)
+        place.learn(episode, elsewhere > _SURE, elsewhere < -_SURE)
 
     def _read(self, readings, i, step, since_ms):
         # (weight, kind, x, y, z, others, fresh, of this bay)
@@ -122,19 +123,20 @@ class Suppositions:
         else:
             stood = length(x, y, z)
             x, y, z = x - step[0], y - step[1], z - step[2]
-            likely = place.ln_leaves(x, y, z, stood) - (_AT_ONCE if soon else 0)
+            likely = place.ln_leaves(x, y, z, stood) - (_haste(since_ms) if self._fresh[i] else 0)
             readings.append((w + likely, FREE, 0, 0, 0, ours, False, True))
             likely = place.ln_changes(stood, length(x, y, z), soon)
             readings.append((w + likely, OCCUPIED, x, y, z, ours, True, True))
 
     def _choose(self, readings):
-        # Returns whether something elsewhere made the step, beyond doubt.
+        # Returns by how much it is likelier that something elsewhere made the step than a vehicle of this bay.
         _sort(readings)
         top = readings[0][0]
-        elsewhere = not readings[0][7]
+        ours = readings[0][7]
+        elsewhere = 0
         for reading in readings:
-            if reading[7]:
-                elsewhere = elsewhere and top - reading[0] > _SURE
+            if reading[7] != ours:
+                elsewhere = reading[0] - top if ours else top - reading[0]
                 break
         self._n = 0
         for reading in readings:
@@ -202,6 +204,13 @@ class Suppositions:
             at += _ONE_SIZE
         self.steps.unpack_from(record, at)
         self.place.unpack_from(record, at + _STEPS_SIZE)
+
+
+def _haste(since_ms):
+    for within_ms, cost in _HASTE:
+        if since_ms < within_ms:
+            return cost
+    return 0
 
 
 def _sort(readings):

@@ -2,6 +2,7 @@
 
 from derb.evidence import ln_match, ln_own, ln_spread
 from derb.field_math import isqrt, ln64
+from derb.habits import SIZE, Habits
 from derb.radio import Radio
 from derb.steps import Steps
 from derb.unrest import Unrest
@@ -57,10 +58,10 @@ def test_a_step_is_known_when_it_undoes_or_repeats_what_something_else_did():
     bit = steps.next_bit
     steps.keep((3000, -2000, 500))
     for step in ((-3000, 2000, -500), (3000, -2000, 500)):
-        steps.look_at(step, 200, 0, 0)
+        steps.look_at(step, 200, 0)
         assert steps.ln_known(bit) > ln_spread(3600, 2600)
         assert steps.ln_known(0) < -10000  # a vehicle of this bay made it: nothing else undoes it
-    steps.look_at((0, 9000, 0), 200, 0, 0)
+    steps.look_at((0, 9000, 0), 200, 0)
     assert steps.ln_known(bit) < ln_spread(9000, 8000) - 416
 
 
@@ -69,10 +70,10 @@ def test_a_step_of_this_bays_own_may_come_again_but_not_one_of_somebody_else():
     bit = steps.next_bit
     steps.keep((3000, -2000, 500))
     for step in ((-3000, 2000, -500), (3000, -2000, 500)):
-        steps.look_at(step, 200, 0, 0)
+        steps.look_at(step, 200, 0)
         assert steps.ln_alike(0) > ln_spread(3600, 2600)
         assert steps.ln_alike(bit) < -10000
-    steps.look_at((0, 9000, 0), 200, 0, 0)
+    steps.look_at((0, 9000, 0), 200, 0)
     assert steps.ln_alike(0) < ln_spread(9000, 8000)
 
 
@@ -82,7 +83,7 @@ def test_what_came_in_two_parts_goes_in_one():
     steps.keep((2000, 0, 0))
     second = steps.next_bit
     steps.keep((0, 2500, 0))
-    steps.look_at((-2000, -2500, 0), 200, 0, 0)
+    steps.look_at((-2000, -2500, 0), 200, 0)
     assert steps.ln_known(first | second) > ln_spread(3200, 2600)
     assert steps.ln_known(first) < ln_spread(3200, 2600)
 
@@ -112,3 +113,55 @@ def test_the_radio_says_nothing_of_a_motorcycle():
     for k in range(8):
         radio.hear(-74 + k % 3 - 1, 20)
     assert radio.evidence == 0
+
+
+def test_a_radio_that_learnt_its_level_under_a_car_hears_the_car_leave():
+    radio = Radio()
+    for k in range(30):
+        radio.hear(-84 + k % 5 - 2, -200)
+    radio.begin()
+    for k in range(6):
+        radio.hear(-71 + k % 5 - 2, 20)
+    assert radio.evidence < -200
+    for k in range(30):
+        radio.hear(-71 + k % 5 - 2, -200)
+    radio.begin()
+    for k in range(6):
+        radio.hear(-84 + k % 5 - 2, -20)
+    assert radio.evidence > 200
+
+
+def test_where_only_small_steps_were_seen_a_far_one_is_unusual_and_the_other_way_round():
+    habits = Habits()
+    assert habits.ln_usual(500) == habits.ln_usual(9000) == 0
+    for _ in range(40):
+        habits.see_elsewhere(700)
+    assert habits.ln_usual(9000) < -64 < habits.ln_usual(500) < 64
+    habits = Habits()
+    for _ in range(10):
+        habits.see_elsewhere(9000)
+    assert habits.ln_usual(500) < -30 and 200 < habits.ln_usual(9000) <= 256
+
+
+def test_where_vehicles_stand_weakly_weak_ones_are_expected():
+    habits = Habits()
+    assert habits.own_off == habits.own_peak_off == 0
+    for _ in range(200):
+        habits.see_own(3000, 3000)
+        habits.see_own(600, 600)  # too little to tell one vehicle from another
+    assert -100 < habits.own_off < -70 and -100 < habits.own_peak_off < -50
+
+
+def test_habits_are_remembered_at_their_extremes():
+    habits = Habits()
+    for _ in range(1000):
+        habits.see_elsewhere(1 << 20)
+        habits.see_own(1 << 20, 1)
+    record = bytearray(2 + SIZE)
+    habits.pack_into(record, 2)
+    again = Habits()
+    again.unpack_from(record, 2)
+    assert (again.own_off, again.own_peak_off) == (habits.own_off, habits.own_peak_off)
+    assert [again.ln_usual(step) for step in (0, 2000, 3000, 9000)] == [
+        habits.ln_usual(step) for step in (0, 2000, 3000, 9000)
+    ]
