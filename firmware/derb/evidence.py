@@ -19,7 +19,7 @@ _LN_2PI_3_2 = const(176)
 _LN_SPHERE = const(221)  # ln(4 pi sqrt(2 pi))
 
 # Standing fields of vehicles: median 13 uT; spread squared times 128. Their greatest field while they move is larger.
-OWN_LN = const(606)
+_OWN = const(606)
 _OWN_SPREAD = const(141)
 _OWN_PEAK_NT = const(10000)
 _OWN_PEAK_SPREAD = const(39)
@@ -48,27 +48,26 @@ def ln_match(far_nt, sigma_nt):
     )
 
 
-def ln_own(step_nt, peak_nt, seen, own_off=0, peak_off=0):
+def ln_own(step_nt, peak_nt, seen, step=_OWN, peak=0):
     """Return the density of a vehicle's own step with such a peak; `seen`: a greater one would have been noticed.
 
-    `own_off`, `peak_off`: by how much larger than elsewhere steps and peaks are here, 64 ln.
+    `step`: the median of vehicles' steps, 64 ln; `peak`: by how much their peaks are above those foretold.
     """
     s = ln64(max(step_nt, _LEAST_NT))
-    off = s - OWN_LN - own_off
-    strong = -off * off // _OWN_SPREAD + ln_own_peak(step_nt, peak_nt, seen, peak_off)
+    strong = -(s - step) * (s - step) // _OWN_SPREAD + ln_own_peak(step_nt, peak_nt, seen, peak)
     off = s - _WEAK
     weak = 18 - _WEAK_SHARE - off * off // _WEAK_SPREAD + ln_weak_peak(step_nt, peak_nt, seen)
     return max(strong, weak) - 3 * s - _LN_SPHERE
 
 
-def ln_peak_foretold(stands_nt):
+def ln_peak(stands_nt):
     """Return the greatest field, 64 ln, of a vehicle that stands with such a one."""
     return ln64(_OWN_PEAK_NT + stands_nt * 9 // 10)
 
 
-def ln_own_peak(stands_nt, peak_nt, seen, peak_off=0):
+def ln_own_peak(stands_nt, peak_nt, seen, offset=0):
     """Return how well a peak suits a vehicle that stands with such a field."""
-    off = ln64(peak_nt) - ln_peak_foretold(stands_nt) - peak_off
+    off = ln64(peak_nt) - ln_peak(stands_nt) - offset
     if off < 0 and not seen:
         return 0
     return max(-off * off // _OWN_PEAK_SPREAD, -_OWN_PEAK_MOST)

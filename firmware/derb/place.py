@@ -12,7 +12,6 @@ except ImportError:  # CPython
 
 from derb.evidence import ln_match, ln_own, ln_own_peak, ln_spread, ln_weak_peak
 from derb.field_math import length, ln64
-from derb.habits import SIZE as _HABITS_SIZE
 from derb.habits import Habits
 from derb.unrest import Unrest
 
@@ -60,11 +59,13 @@ _VANISHES = const(200)
 _GAP_MS = const(90000)
 _GAP_BLUR_NT = const(700)
 _GAP_DOUBT = const(64)
+_SURE = const(100)
 _OVER = const(600)
 _OVER_MOST = const(200)
 _FORM = "<hHHBB"
 _UNREST_SIZE = const(24)
 _OWN_SIZE = const(8)
+_HABITS_SIZE = const(9)
 SIZE = _OWN_SIZE + _UNREST_SIZE + _HABITS_SIZE
 
 
@@ -77,7 +78,7 @@ class Place:
 
     def __init__(self):
         self.unrest = Unrest()
-        self._habits = Habits()
+        self.habits = Habits()
         self._peak = _PEAK
         self._pace = 0
         self._bustle = 0
@@ -124,8 +125,8 @@ class Place:
         rare = ln_spread(step, _RARE_NT) - (_RARE_STRAIGHT if straight else _RARE)
         self.ln_else = max(likely, rare) + self.ln_peak
         if not dull:
-            self.ln_else += self._habits.ln_usual(step)
-        self.ln_own = self._ln_own(step) - self._doubt
+            self.ln_else += self.habits.share(step)
+        self.ln_own = self._suits(step) - self._doubt
 
     def _look_across(self, episode):
         # Nobody looked for a while: anything may have come, gone and drifted.
@@ -138,7 +139,7 @@ class Place:
         self._doubt = _GAP_DOUBT
         self.ln_peak = self.over = 0
         self.ln_else = max(ln_spread(step, 700) - 40, ln_spread(step, 2000) - 90, ln_spread(step, 6000) - 250)
-        self.ln_own = self._ln_own(step) - self._doubt
+        self.ln_own = self._suits(step) - self._doubt
 
     def _judge_manner(self, episode, dull):
         # Returns whether it was quick and straight, as a magnet that is put down.
@@ -180,31 +181,32 @@ class Place:
 
     def _ln_peak_of(self, stands_nt):
         # How well the peak suits a vehicle that is known to stand with such a field.
-        strong = ln_own_peak(stands_nt, self.peak, self._seen, self._habits.own_peak_off)
+        strong = ln_own_peak(stands_nt, self.peak, self._seen, self.habits.peak)
         return max(strong, ln_weak_peak(stands_nt, self.peak, self._seen) - 64)
 
-    def _ln_own(self, stands_nt):
-        habits = self._habits
-        return ln_own(stands_nt, self.peak, self._seen, habits.own_off, habits.own_peak_off)
+    def _suits(self, stands_nt):
+        habits = self.habits
+        return ln_own(stands_nt, self.peak, self._seen, habits.step, habits.peak)
 
     def ln_changes(self, stood_nt, stands_nt, soon):
         """Return the density if another vehicle stands there now, or the same one moved; `soon` after it had come."""
-        other = self._ln_own(stands_nt) - self._doubt - _SWAPS
+        other = self._suits(stands_nt) - self._doubt - _SWAPS
         moved = max(ln_spread(self.step, 400 + (stood_nt >> 3)), ln_spread(self.step, 1200 + (stood_nt >> 1)))
         moved -= _SHIFTS_SOON if soon else _SHIFTS - self.ln_peak
         if 3 * stands_nt < stood_nt:
             moved -= _VANISHES
         return max(other, moved)
 
-    def learn(self, episode, elsewhere, ours):
-        """Take to heart what an episode was: made `elsewhere` beyond doubt, by a vehicle of this bay (`ours`), or neither."""
+    def learn(self, episode, elsewhere):
+        """Take to heart what an episode was; `elsewhere`: by how much it is likelier that no vehicle of this bay made it."""
         moves = episode.moves
         if episode.unseen_ms >= _GAP_MS and episode.moves < 2:
             return
+        if self._seen and abs(elsewhere) > _SURE:
+            self.habits.learn(self.step, self.peak, elsewhere > 0)
+        elsewhere = elsewhere > _SURE
         if self.sized > _STEP_NT:
             self._pace = min(self._pace + (_ONE if elsewhere else _ONE_OWN), _MOST_PACE)
-        if ours and self._seen:
-            self._habits.see_own(self.step, self.peak)
         if not elsewhere:
             if self.step > 3000 and moves >= 2 and episode.bend > self.peak >> 2:
                 self._bent = True
@@ -213,7 +215,6 @@ class Place:
             self._bustle = min(self._bustle + _ONE, _MOST_PACE)
         self._wild += ((255 if moves >= 3 else 0) - self._wild) // 12
         if self._seen:
-            self._habits.see_elsewhere(self.step)
             off = max(-32, min(32, ln64(max(1, episode.sized_peak - episode.noise)) - self._peak))
             self._peak = max(_PEAK, min(_PEAK_MOST, self._peak + (off + 2) // 5))
         x, y, z = episode.step
@@ -223,11 +224,11 @@ class Place:
         """Write SIZE bytes."""
         struct.pack_into(_FORM, record, offset, self._peak, self._pace, self._bustle, self._wild, self._bent)
         self.unrest.pack_into(record, offset + _OWN_SIZE)
-        self._habits.pack_into(record, offset + _OWN_SIZE + _UNREST_SIZE)
+        self.habits.pack_into(record, offset + _OWN_SIZE + _UNREST_SIZE)
 
     def unpack_from(self, record, offset):
         """The inverse of `pack_into`."""
         self._peak, self._pace, self._bustle, self._wild, bent = struct.unpack_from(_FORM, record, offset)
         self._bent = bool(bent)
         self.unrest.unpack_from(record, offset + _OWN_SIZE)
-        self._habits.unpack_from(record, offset + _OWN_SIZE + _UNREST_SIZE)
+        self.habits.unpack_from(record, offset + _OWN_SIZE + _UNREST_SIZE)

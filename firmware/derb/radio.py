@@ -40,13 +40,13 @@ class Radio:
         self._last = 0
         self._n = 0
         self._known = 0
-        self._left = False
+        self.left = False
         self.evidence = 0
 
     def begin(self):
         """Something has moved: the signal begins anew."""
         self._n = self._mean = self.evidence = 0
-        self._left = False
+        self.left = False
 
     def hear(self, rssi_dbm, lean):
         """Take the signal of the last uplink, dBm; `lean` is how much the field alone speaks for a car."""
@@ -67,13 +67,13 @@ class Radio:
         if louder > _UNCOVERED and self._n > 3:
             # What was taken for an empty bay's level was heard through a car.
             self._free = self._mean
-            self._left = True
+            self.left = True
             louder = 0
         n = min(self._n - 1, _MOST_UPLINKS)
         ratio = -n * (2 * louder + _CAR) * (_CAR >> 4) * 64 // (2 * _VARIANCE * 16)
         if ratio < 0 and louder < -(_CAR >> 2):
             ratio = 0  # a motorcycle takes little
-        self.evidence = max(_LEFT if self._left else _MOST_AGAINST, min(_MOST_FOR, ratio))
+        self.evidence = max(_LEFT if self.left else _MOST_AGAINST, min(_MOST_FOR, ratio))
 
     def _learn(self, level, lean):
         if lean < _FREE_SURE and self.evidence <= 0:
@@ -84,14 +84,14 @@ class Radio:
 
     def pack_into(self, record, offset):
         """Write SIZE bytes."""
-        known = self._known | (_LEFT_BIT if self._left else 0)
+        known = self._known | (_LEFT_BIT if self.left else 0)
         struct.pack_into(_FORM, record, offset, self._free, self._mean, self._last, self._n, known)
 
     def unpack_from(self, record, offset):
         """The inverse of `pack_into`."""
         self._free, self._mean, self._last, self._n, known = struct.unpack_from(_FORM, record, offset)
         self._known = known & _MOST_KNOWN
-        self._left = known >= _LEFT_BIT
+        self.left = known >= _LEFT_BIT
         self.evidence = 0
         if self._known >= _LEAST and self._n > 2:
             self._weigh(self._mean - self._free)

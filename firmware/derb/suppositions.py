@@ -31,10 +31,10 @@ LOST = const(3)  # occupied, and the empty field is not known
 
 _MOST = const(7)
 _FLOOR = const(-800)
-_SURE = const(100)
 _SOON_MS = const(10000)
 # A vehicle that has just come seldom leaves at once; one that stops in the queue beside the bay does.
-_HASTE = ((60000, 160), (120000, 80))
+_HASTE_MS = const(60000)
+_HASTE = const(160)
 _FIRST_LOST = const(-260)
 _MERGE_NT = const(700)
 _NEAR = const(100)
@@ -100,7 +100,7 @@ class Suppositions:
         elsewhere = self._choose(readings)
         if place.sized > 600:
             self.steps.keep(episode.step)
-        place.learn(episode, elsewhere > _SURE, elsewhere < -_SURE)
+        place.learn(episode, elsewhere)
 
     def _read(self, readings, i, step, since_ms):
         # (weight, kind, x, y, z, others, fresh, of this bay)
@@ -123,7 +123,9 @@ class Suppositions:
         else:
             stood = length(x, y, z)
             x, y, z = x - step[0], y - step[1], z - step[2]
-            likely = place.ln_leaves(x, y, z, stood) - (_haste(since_ms) if self._fresh[i] else 0)
+            likely = place.ln_leaves(x, y, z, stood)
+            if self._fresh[i] and since_ms < 2 * _HASTE_MS:
+                likely -= _HASTE if since_ms < _HASTE_MS else _HASTE >> 1
             readings.append((w + likely, FREE, 0, 0, 0, ours, False, True))
             likely = place.ln_changes(stood, length(x, y, z), soon)
             readings.append((w + likely, OCCUPIED, x, y, z, ours, True, True))
@@ -204,13 +206,6 @@ class Suppositions:
             at += _ONE_SIZE
         self.steps.unpack_from(record, at)
         self.place.unpack_from(record, at + _STEPS_SIZE)
-
-
-def _haste(since_ms):
-    for within_ms, cost in _HASTE:
-        if since_ms < within_ms:
-            return cost
-    return 0
 
 
 def _sort(readings):

@@ -1,5 +1,6 @@
 """The parts of the detector: densities, what a place learns, remembered steps, the radio."""
 
+from derb import place
 from derb.evidence import ln_match, ln_own, ln_spread
 from derb.field_math import isqrt, ln64
 from derb.habits import SIZE, Habits
@@ -133,35 +134,37 @@ def test_a_radio_that_learnt_its_level_under_a_car_hears_the_car_leave():
 
 def test_where_only_small_steps_were_seen_a_far_one_is_unusual_and_the_other_way_round():
     habits = Habits()
-    assert habits.ln_usual(500) == habits.ln_usual(9000) == 0
+    assert habits.share(500) == habits.share(9000) == 0
     for _ in range(40):
-        habits.see_elsewhere(700)
-    assert habits.ln_usual(9000) < -64 < habits.ln_usual(500) < 64
+        habits.learn(700, 900, True)
+    assert habits.share(9000) < -64 < habits.share(500) < 64
     habits = Habits()
     for _ in range(10):
-        habits.see_elsewhere(9000)
-    assert habits.ln_usual(500) < -30 and 200 < habits.ln_usual(9000) <= 256
+        habits.learn(9000, 9000, True)
+    assert habits.share(500) < -30 and 200 < habits.share(9000) <= 256
 
 
 def test_where_vehicles_stand_weakly_weak_ones_are_expected():
     habits = Habits()
-    assert habits.own_off == habits.own_peak_off == 0
+    usual = ln_own(3000, 3000, True)
+    assert ln_own(3000, 3000, True, habits.step, habits.peak) == usual
     for _ in range(200):
-        habits.see_own(3000, 3000)
-        habits.see_own(600, 600)  # too little to tell one vehicle from another
-    assert -100 < habits.own_off < -70 and -100 < habits.own_peak_off < -50
+        habits.learn(3000, 3000, False)
+        habits.learn(600, 600, False)  # too little to tell one vehicle from another
+    assert ln_own(3000, 3000, True, habits.step, habits.peak) > usual + 50
 
 
 def test_habits_are_remembered_at_their_extremes():
     habits = Habits()
     for _ in range(1000):
-        habits.see_elsewhere(1 << 20)
-        habits.see_own(1 << 20, 1)
+        habits.learn(1 << 20, 1 << 20, True)
+        habits.learn(1 << 20, 1, False)
     record = bytearray(2 + SIZE)
     habits.pack_into(record, 2)
     again = Habits()
     again.unpack_from(record, 2)
-    assert (again.own_off, again.own_peak_off) == (habits.own_off, habits.own_peak_off)
-    assert [again.ln_usual(step) for step in (0, 2000, 3000, 9000)] == [
-        habits.ln_usual(step) for step in (0, 2000, 3000, 9000)
-    ]
+    assert (again.step, again.peak) == (habits.step, habits.peak)
+    for step in (0, 2000, 3000, 9000):
+        assert again.share(step) == habits.share(step)
+    # What a place keeps of its own, its unrest's moments, its habits.
+    assert place.SIZE == 8 + 24 + SIZE
