@@ -21,11 +21,14 @@ from derb.storage import Storage
 
 _UNKNOWN_REST_MS = const(300000)  # the note itself could not be had
 _LONGEST_REST_MS = const(21600000)
+# Garbage is collected before it has spread over all of the heap, and what stays between it: else no long piece is left.
+_COLLECT_BYTES = const(16384)
 _STARTS_BORNE = const(2)  # cold starts in a row without a sleep, after which power is taken to be failing
 
 
 def run(mounted=True):
     """Run one wake and sleep, whatever happens. Returns only to let a technician in."""
+    gc.threshold(_COLLECT_BYTES)
     sleep_ms = _UNKNOWN_REST_MS
     crumbs = None
     try:
