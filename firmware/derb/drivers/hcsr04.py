@@ -31,7 +31,9 @@ class HCSR04:
         self._trigger.value(0)
         # machine.time_pulse_us: -2 when the pulse did not start in time, -1 when it did not end in time.
         echo_us = machine.time_pulse_us(self._echo, 1, _ECHO_TIMEOUT_US)
-        return echo_us if echo_us >= 0 else NO_START + NO_END - echo_us
+        if echo_us >= 0:
+            return echo_us
+        return NO_START if echo_us == -2 else NO_END
 
     def pings(self, count):
         """Return `count` echo times, far enough apart."""
