@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import select
+import subprocess
+import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from derb_tools.board.prompt_launcher import PromptLauncher
 from derb_tools.board.usb import CONSOLE_BYTES, UsbCable
 from tools.board.tiny import MakeBoard
 
@@ -123,3 +127,26 @@ def test_asking_the_console_for_more_than_there_is_would_wait_for_ever(
 ) -> None:
     board = make_board("import sys\nsys.stdin.buffer.read(10)", console=cable.console, speed=1)
     assert board.wake().violations == ["the console was asked for 10 bytes and has 0"]
+
+
+def test_ctrl_c_ends_no_program_that_ceases_to_mind_it(tmp_path: Path) -> None:
+    fickle = (
+        "import signal\nprint(flush=True)\nwhile True:\n"
+        " signal.signal(signal.SIGINT, lambda *_: None)\n signal.signal(signal.SIGINT, signal.SIG_DFL)\n"
+    )
+    starter = PromptLauncher(tmp_path, heap_kb=64)
+    pipe, nowhere = subprocess.PIPE, subprocess.DEVNULL
+    with subprocess.Popen([sys.executable, "-c", fickle], stdout=pipe, stderr=nowhere) as process:
+        assert process.stdout
+        process.stdout.readline()
+        starter._process = process
+        taken: Counter[bool] = Counter()
+        for each in range(600):
+            time.sleep(each % 30 * 1e-5)  # it runs on in between, and is met now here, now there
+            taken[starter.interrupt()] += 1
+        assert process.poll() is None
+        process.kill()
+        process.wait()
+        assert not starter.interrupt()
+    assert taken[True]
+    assert taken[False]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import termios
@@ -63,15 +64,28 @@ class PromptLauncher:
     def interrupt(self) -> bool:
         """Ctrl-C: tell the running program, if it minds."""
         process = self._process
-        if process is None or not _catches_interrupt(process.pid):
-            return False
-        process.send_signal(2)
-        return True
+        return process is not None and _interrupted(process)
 
     def _command(self) -> list[str]:
         program = os.environ.get("MICROPYTHON", "")
         start = [found_program(program)] if program else [sys.executable, "-c", _PYPI]
         return [*start, "-X", f"heapsize={self._heap_kb}k", "-i", str(boot_script())]
+
+
+def _interrupted(process: subprocess.Popen[bytes]) -> bool:
+    """Send SIGINT if it is caught. The program is held meanwhile: it ceases to catch it when it comes to its prompt, and
+    would die of one that is sent a moment later."""
+    process.send_signal(signal.SIGSTOP)
+    try:
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        if not _catches_interrupt(process.pid):
+            return False
+        process.send_signal(signal.SIGINT)
+    except ChildProcessError:
+        return False  # it has just ended, and been waited for
+    finally:
+        process.send_signal(signal.SIGCONT)
+    return True
 
 
 def _catches_interrupt(pid: int) -> bool:
