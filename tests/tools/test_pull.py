@@ -16,7 +16,8 @@ from derb_gateway.pulled_file import read_pulled
 from derb_tools.board import HcSr04, SimBoard, Site
 from derb_tools.errors import LineBroken
 from derb_tools.pull import described, pull_node
-from derb_tools.pull_file import write_whole
+from derb_tools.pull_file import keep_pulled
+from derb_tools.whole_file import write_whole
 from gateway.kit import DEADLINE_S, StillClock
 from tools.board.tiny import KEY, write_echo
 from tools.desk import SETTINGS, Desk, at_desk, bay_board, noisy, slow
@@ -140,9 +141,10 @@ def test_a_slow_line_is_only_slow(
     assert sorted(identities(tmp_path / "node.json")) == sorted(dead[1])
 
 
-def test_a_file_is_whole_or_not_there(tmp_path: Path) -> None:
-    write_whole(tmp_path / "a.json", "{}")
-    assert (tmp_path / "a.json").read_text() == "{}"
-    with pytest.raises(FileNotFoundError):
-        write_whole(tmp_path / "no" / "a.json", "{}")
-    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+def test_without_a_name_the_file_has_the_node_and_the_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    pulled = {"node": "240ac4a1b2c3", "frames_at": "2026-11-22T19:00:00.000Z"}
+    assert keep_pulled(pulled) == Path("240ac4a1b2c3-20261122T190000000Z.json")
+    assert json.loads(keep_pulled(pulled, tmp_path / "mine.json").read_text()) == pulled

@@ -108,6 +108,21 @@ def test_what_is_no_finite_number_is_given_back(cell: str) -> None:
     assert parse_number(cell) == cell
 
 
+def test_a_recording_comes_from_stdin_as_well(trace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trace.write_text("\ufefft_ms,x\n1,2\n")
+    with trace.open() as stdin:
+        monkeypatch.setattr("sys.stdin", stdin)
+        assert [row.cells for row in read_rows(Path("-"), ("t_ms",), ())] == [{"t_ms": "1"}]
+        assert not stdin.closed
+
+
+@pytest.mark.parametrize("cell", ["9" * 30, "-" + "9" * 30, "1e300"])
+def test_a_huge_number_is_one_out_of_range(trace: Path, cell: str) -> None:
+    (row,) = rows(trace, f"t_ms,x\n1,{cell}\n")
+    with pytest.raises(RecordingError, match="is not between 0 and 10"):
+        row.integer("x", 0, 10)
+
+
 def test_a_wrong_cell_is_named_by_line_and_column(trace: Path) -> None:
     (row,) = rows(trace, "t_ms,x\n\n1,12a\n")
     with pytest.raises(RecordingError, match=r"line 3, column x: '12a' is not a number"):

@@ -12,7 +12,7 @@ from derb_gateway.errors import ConfigError
 from derb_tools.errors import AskedWrong
 from derb_tools.fleet.gateway_shell import GatewayShell, shell
 from derb_tools.place_choice import Place
-from derb_tools.pull_file import write_whole
+from derb_tools.whole_file import write_whole
 
 KINDS = {"bay": "parking", "container": "level"}
 """What a node is that watches such a place."""

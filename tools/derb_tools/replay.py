@@ -37,7 +37,7 @@ class Interpreter(StrEnum):
     CPYTHON = "cpython"
 
 
-Trace = Annotated[Path, typer.Argument(metavar="TRACE.csv", help="The recording.")]
+Trace = Annotated[Path, typer.Argument(metavar="TRACE.csv", help="The recording; - for stdin.")]
 InterpreterOption = Annotated[Interpreter, typer.Option(hidden=True)]
 
 
@@ -47,8 +47,17 @@ def parking(trace: Trace, interpreter: InterpreterOption = Interpreter.UNIX) -> 
 
     \b
     derb replay parking trace.csv
+    derb simulate parking --out - | derb replay parking -
 
-    Columns t_ms,x_nt,y_nt,z_nt,temp_c100; optional rssi_dbm, restart (cold or warm).
+    \b
+    Columns, in any order, others are left out:
+      t_ms            milliseconds from any moment on; steps of any length, never back
+      x_nt,y_nt,z_nt  nanotesla (a microtesla is 1000), any orientation
+      temp_c100       1/100 C (20.5 C is 2050)
+      rssi_dbm        if you have it: the signal of the node's last uplink
+      restart         if you have it: cold (lost power) or warm, before this sample
+
+    It says the state (free, occupied, unknown) at the first sample and at each change, confidence from 0 to 100.
     """
     tally = Tally()
     _print(replay_parking(parking_samples(trace, tally), interpreter), tally)
@@ -69,11 +78,21 @@ def level(
     \b
     derb replay level echoes.csv --empty-mm 1500 --full-mm 250
 
-    Columns t_ms,echo_us,temp_c100; echo_us: the pings of one reading, separated by ";". A reading that shows
-    that the container was emptied, wholly or in part, also says "collected":true.
+    \b
+    Columns, in any order, others are left out:
+      t_ms       milliseconds from any moment on, never back
+      echo_us    the pings of one reading, microseconds there and back, as 8213;8220;-1;8209
+                 (-1: no echo began; -2: it never ended)
+      temp_c100  the air's, in 1/100 C (20.5 C is 2050)
+
+    status: ok, too_close, too_far, no_echo or unstable; only ok has distance_mm and level_pct. A reading that shows that
+    the container was emptied, wholly or in part, also says "collected":true.
     """
     if not 0 <= full_mm < empty_mm <= DISTANCE_MAX_MM:
-        raise typer.BadParameter(f"0 <= --full-mm < --empty-mm <= {DISTANCE_MAX_MM} must hold")
+        raise typer.BadParameter(
+            f"--full-mm {full_mm} and --empty-mm {empty_mm}: both are distances from the sensor, 0 to {DISTANCE_MAX_MM} mm, "
+            "and a full container's is the shorter"
+        )
     points = _points(table)
     tally = Tally()
     _print(replay_level(level_samples(trace, tally), empty_mm, full_mm, interpreter, points), tally)
@@ -162,5 +181,5 @@ def _number(word: str) -> int | None:
 def _print(results: Iterator[dict[str, object]], tally: Tally) -> None:
     for result in results:
         print(json.dumps(result, separators=(",", ":")))
-    if summary := tally.summary():
-        print(f"derb: {summary}", file=sys.stderr)
+    for note in tally.notes():
+        print(f"derb: {note}", file=sys.stderr)

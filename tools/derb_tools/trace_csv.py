@@ -6,6 +6,7 @@ error that names file, line and column, because nobody notices a silently bent r
 
 import csv
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +17,8 @@ from derb_tools.errors import RecordingError
 LINE_MAX_CHARACTERS = 65_536
 CELL_SHOWN_CHARACTERS = 40
 WITHOUT_VALUE = {"", "nan", "na", "n/a", "null", "none", "-nan"}
-_INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
-_DECIMAL = re.compile(r"[+-]?([0-9]{1,18}(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
+_INTEGER = re.compile(r"[+-]?[0-9]{1,300}")
+_DECIMAL = re.compile(r"[+-]?([0-9]{1,300}(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +50,18 @@ class Row:
 
 
 def read_rows(path: Path, required: Sequence[str], optional: Sequence[str]) -> Iterator[Row]:
-    """The rows of a CSV file with a header; columns not asked for and lines that begin with # are left out.
+    """The rows of a CSV file with a header, `-` being stdin; columns not asked for and lines that begin with # are left out.
 
     Raises RecordingError.
     """
     try:
         # utf-8-sig: spreadsheets write a byte order mark.
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        source = sys.stdin.fileno() if str(path) == "-" else path
+        with open(source, encoding="utf-8-sig", newline="", closefd=source is path) as file:
             yield from _read_open(path, file, required, optional)
     except UnicodeDecodeError as error:
         raise RecordingError(
-            f"{path} is not a text file in UTF-8: {error.reason} (0x{error.object[error.start]:02x})"
+            f"{path} is not a text file in UTF-8: {error.reason} (0x{error.object[error.start]:02x}); save it as CSV in UTF-8"
         ) from None
     except OSError as error:
         raise RecordingError(f"cannot read {path}: {error.strerror or error}") from error

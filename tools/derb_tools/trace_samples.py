@@ -7,6 +7,7 @@ from pathlib import Path
 
 from derb_tools.errors import RecordingError
 from derb_tools.trace_csv import Row, parse_number, read_rows, shown
+from derb_tools.trace_doubts import LEVEL, PARKING, Doubts
 
 T_MAX_MS = 2**53
 # Ten times what the coarsest magnetometer of this kind can read: beyond it, columns or units are mixed up.
@@ -26,15 +27,23 @@ NO_VALUE, SAME_TIME = "without a value", "with the time of the sample before"
 
 @dataclass
 class Tally:
-    """How many samples a recording had and, by reason, how many were skipped; the first place of each."""
+    """How many samples a recording had and, by reason, how many were skipped; the first place of each.
+
+    `doubts`: once it is read, a line for each thing that looks like a mistake in it.
+    """
 
     samples: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
     first_line: dict[str, int] = field(default_factory=dict)
+    doubts: list[str] = field(default_factory=list)
 
     def skip(self, row: Row, reason: str) -> None:
         self.skipped[reason] += 1
         self.first_line.setdefault(reason, row.line)
+
+    def notes(self) -> list[str]:
+        """What people should hear of it, a line each."""
+        return [*filter(None, [self.summary()]), *self.doubts]
 
     def summary(self) -> str | None:
         """One line for people; None when nothing was skipped."""
@@ -78,7 +87,9 @@ class Clock:
         """Milliseconds since the sample before, 0 for the first one. Raises RecordingError."""
         last_ms = t_ms if self.last_ms is None else self.last_ms
         if t_ms < last_ms:
-            raise row.error("t_ms", f"time goes back, from {last_ms} to {t_ms}")
+            raise row.error(
+                "t_ms", f"time goes back, from {last_ms} to {t_ms}; sort the rows, or begin another file here"
+            )
         self.last_ms = t_ms
         return min(t_ms - last_ms, STEP_MAX_MS)
 
@@ -88,7 +99,7 @@ class Clock:
 
 def parking_samples(path: Path, tally: Tally) -> Iterator[ParkingSample]:
     """The samples of a parking recording, in order. Raises RecordingError."""
-    clock = Clock()
+    clock, doubts = Clock(), Doubts(PARKING)
     for row in read_rows(path, ("t_ms", *FIELD_COLUMNS, "temp_c100"), ("rssi_dbm", "restart")):
         t_ms = row.integer("t_ms", -T_MAX_MS, T_MAX_MS)
         restart = _restart(row)
@@ -100,18 +111,21 @@ def parking_samples(path: Path, tally: Tally) -> Iterator[ParkingSample]:
             assert t_ms is not None
             assert temp_c100 is not None
             tally.samples += 1
-            yield ParkingSample(t_ms, clock.step_ms(row, t_ms), restart, field_nt, temp_c100, rssi_dbm)
+            step_ms = clock.step_ms(row, t_ms)
+            doubts.saw(row.line, step_ms, temp_c100, field_nt)
+            yield ParkingSample(t_ms, step_ms, restart, field_nt, temp_c100, rssi_dbm)
             continue
         tally.skip(row, reason)
         if restart:
             # The node restarted, whatever became of the sample.
             yield ParkingSample(0, 0, restart, None, 0, None)
     _check_not_empty(path, tally)
+    tally.doubts += doubts.told()
 
 
 def level_samples(path: Path, tally: Tally) -> Iterator[LevelSample]:
     """The readings of a level recording, in order. Raises RecordingError."""
-    clock = Clock()
+    clock, doubts = Clock(), Doubts(LEVEL)
     for row in read_rows(path, ("t_ms", "echo_us", "temp_c100"), ()):
         t_ms = row.integer("t_ms", -T_MAX_MS, T_MAX_MS)
         echoes_us = _echoes_us(row)
@@ -122,10 +136,11 @@ def level_samples(path: Path, tally: Tally) -> Iterator[LevelSample]:
             continue
         assert t_ms is not None
         assert temp_c100 is not None
-        clock.step_ms(row, t_ms)
+        doubts.saw(row.line, clock.step_ms(row, t_ms), temp_c100, None)
         tally.samples += 1
         yield LevelSample(t_ms, echoes_us, temp_c100)
     _check_not_empty(path, tally)
+    tally.doubts += doubts.told()
 
 
 def _reason_to_skip(clock: Clock, t_ms: int | None, incomplete: bool) -> str | None:

@@ -52,3 +52,10 @@ def test_what_replay_would_not_say_is_named_by_its_line(
     with pytest.raises(RecordingError) as refused:
         read_answers(str(path), word)
     assert str(refused.value).startswith(f"{path}, line 2: {words}")
+
+
+@pytest.mark.parametrize("text", ["", "\n\n"])
+def test_no_answers_are_no_score(tmp_path: Path, text: str) -> None:
+    (tmp_path / "said.jsonl").write_text(text)
+    with pytest.raises(RecordingError, match=r"has no answers: did `derb replay` fail\?"):
+        read_answers(str(tmp_path / "said.jsonl"), PARKING)

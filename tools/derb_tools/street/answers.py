@@ -25,7 +25,10 @@ def read_answers(replayed: str, word: tuple[str, Sequence[str]]) -> list[Answer]
         text = sys.stdin.read() if replayed == "-" else Path(replayed).read_text("utf-8")
     except UnicodeDecodeError as error:
         raise RecordingError(f"{replayed} is not a text file in UTF-8: {error.reason}") from error
-    return list(_answers(replayed, text.split("\n"), *word))
+    answers = list(_answers(replayed, text.split("\n"), *word))
+    if not answers:
+        raise RecordingError(f"{replayed} has no answers: did `derb replay` fail?")
+    return answers
 
 
 def _answers(where: str, lines: Iterable[str], column: str, words: Sequence[str]) -> Iterator[Answer]:

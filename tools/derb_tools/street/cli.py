@@ -3,26 +3,36 @@
 import dataclasses
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from derb_gateway.toml_model import nearest
 
 from derb_tools.errors import ToolError
 from derb_tools.street import scoring
 from derb_tools.street.chips import CHIPS
-from derb_tools.street.level import LEVEL_SCENARIOS, level_trace, write_level_trace
-from derb_tools.street.parking import parking_trace
+from derb_tools.street.level import LEVEL_SCENARIOS, level_trace, level_trace_lines, write_level_trace
+from derb_tools.street.parking import DAY_S, parking_trace
 from derb_tools.street.scenarios import SCENARIOS
-from derb_tools.street.trace import truth_path, write_trace
+from derb_tools.street.trace import trace_lines, truth_path, write_trace
+from derb_tools.trace_samples import Tally
 
 simulate = typer.Typer()
+
+SAMPLES_MOST = 10_000_000
+"""About 2 GB of memory."""
 
 Scenario = Annotated[str, typer.Option(help="A name from --list.")]
 Days = Annotated[float, typer.Option(min=0.001, max=400.0, help="Simulated days.")]
 Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same recording.")]
-Out = Annotated[Path | None, typer.Option(metavar="TRACE.csv", help="The truth is written beside it.")]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="TRACE.csv", help="The truth is written beside it; - for stdout, without the truth."
+    ),
+]
 List = Annotated[bool, typer.Option("--list", help="Print the scenarios and stop.")]
 
 
@@ -46,15 +56,28 @@ def parking(
     \b
     derb simulate parking --list
     derb simulate parking --scenario street_hell --days 1 --seed 7 --out trace.csv
+    derb simulate parking --out - | derb replay parking -
+
+    A day at one sample a second is 86,400 samples; 10,000,000 are the most at once.
     """
     if list_them:
         return _print_list({name: street.about for name, street in SCENARIOS.items()})
     target = _checked(scenario, SCENARIOS, out)
     if chip is not None:
+        _known(chip.upper(), CHIPS, "--chip")
         chip = chip.upper()
-        _known(chip, CHIPS, "--chip")
+    shortest_s = period_s or SCENARIOS[scenario].period_s[0]
+    if days * DAY_S / shortest_s > SAMPLES_MOST:
+        raise typer.BadParameter(
+            f"would be {days * DAY_S / shortest_s:,.0f} samples, and {SAMPLES_MOST:,} are the most at once: "
+            f"take {int(SAMPLES_MOST * shortest_s / DAY_S)} days or fewer, or a longer --period-s",
+            param_hint="--days",
+        )
     trace = parking_trace(scenario, seed, days, rssi=rssi, chip=chip, period_s=period_s)
-    write_trace(trace, target)
+    if _is_stream(target):
+        _pour(target, trace_lines(trace))
+    else:
+        write_trace(trace, target)
     return _say(target, len(trace.t_ms), "samples")
 
 
@@ -75,7 +98,10 @@ def level(
         return _print_list({name: container.about for name, container in LEVEL_SCENARIOS.items()})
     target = _checked(scenario, LEVEL_SCENARIOS, out)
     trace = level_trace(scenario, seed, days)
-    write_level_trace(trace, target)
+    if _is_stream(target):
+        _pour(target, level_trace_lines(trace))
+    else:
+        write_level_trace(trace, target)
     return _say(target, len(trace.t_ms), f"readings, --empty-mm {trace.empty_mm} --full-mm {trace.full_mm}")
 
 
@@ -99,15 +125,33 @@ def score(
 
     The truth of a bay: columns t_ms,state, a row a state (free, occupied) from when it holds, a last row "end". Where a column
     excluded is 1 nothing is judged.
+
+    \b
+    The truth of a container begins with its depths, then has a row a reading:
+      # level empty_mm=1250 full_mm=300
+      t_ms,surface_mm,fill_pct,collected,fell_pct,fault,accepted
+      0,1248.0,0.2,,0,,ok
+      1800000,1249.5,0.1,full,82.5,,ok
+    surface_mm: from the sensor to the nearest refuse; fill_pct: its mean height; collected: full or partial, at the first
+    reading after an emptying by fell_pct points; fault: what was wrong, if so; accepted: the right statuses, with | between.
     """
     beside = truth_path(trace) if truth is None else truth
+    if truth is None and not beside.exists():
+        if not trace.exists():
+            raise ToolError(f"cannot read {trace}: no such file")
+        raise ToolError(
+            f"there is no {beside}: name the truth, `derb score {trace} TRUTH.csv`; `derb score --help` says its columns"
+        )
+    tally = Tally()
     try:
-        for name, figures in scoring.score_files(trace, beside, replayed, references):
+        for name, figures in scoring.score_files(trace, beside, replayed, references, tally):
             print(json.dumps({"detector": name, **_rounded(dataclasses.asdict(figures))}))
     except OSError as error:
         if error.filename is None:
             raise  # it was the output that could not be written
         raise ToolError(f"cannot read {error.filename}: {error.strerror}") from error
+    for note in tally.notes():
+        print(f"derb: {note}", file=sys.stderr)
 
 
 def _checked(name: str, known: Mapping[str, Any], out: Path | None) -> Path:
@@ -116,12 +160,27 @@ def _checked(name: str, known: Mapping[str, Any], out: Path | None) -> Path:
         raise typer.BadParameter("say where to write with --out TRACE.csv", param_hint="--out")
     if not out.parent.is_dir():
         raise typer.BadParameter(f"there is no folder {out.parent}", param_hint="--out")
+    if out.is_dir():
+        raise typer.BadParameter(f"{out} is a folder: name a file in it", param_hint="--out")
     return out
 
 
 def _known(name: str, known: Mapping[str, Any], option: str) -> None:
     if name not in known:
-        raise typer.BadParameter(f"{name!r} is none of: {', '.join(known)}", param_hint=option)
+        raise typer.BadParameter(f"there is no {name!r}{nearest(name, list(known))}", param_hint=option)
+
+
+def _is_stream(target: Path) -> bool:
+    """Whether it is no place for a file, so that no truth can lie beside it: stdout, a pipe, a device."""
+    return str(target) == "-" or (target.exists() and not target.is_file())
+
+
+def _pour(target: Path, lines: Iterable[str]) -> None:
+    if str(target) == "-":
+        sys.stdout.writelines(lines)
+        return
+    with target.open("w", encoding="utf-8") as file:
+        file.writelines(lines)
 
 
 def _print_list(abouts: Mapping[str, str]) -> None:
@@ -131,7 +190,8 @@ def _print_list(abouts: Mapping[str, str]) -> None:
 
 
 def _say(target: Path, count: int, what: str) -> None:
-    print(f"{target} and {truth_path(target).name}: {count} {what}", file=sys.stderr)
+    beside = "no truth" if _is_stream(target) else truth_path(target).name
+    print(f"{target} and {beside}: {count} {what}", file=sys.stderr)
 
 
 def _rounded(figures: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Weeks of one container: filling, a heap, pings, faults; seen by one sensor."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,11 +11,12 @@ from derb_tools.street.echoes import ACCEPTED, Clutter, fault_pings_us, pings_us
 from derb_tools.street.edinburgh import curves, edinburgh_filling
 from derb_tools.street.filling import DAY_S, HOUR_S, Filling, draw_filling
 from derb_tools.street.level_scenarios import LEVEL_SCENARIOS, LevelStreet
-from derb_tools.street.level_truth import LevelTruth, write_level_truth
+from derb_tools.street.level_truth import LevelTruth, level_truth_lines
 from derb_tools.street.streams import Streams
 from derb_tools.street.surface import draw_heap, view
 from derb_tools.street.trace import truth_path
 from derb_tools.street.types import Floats, Ints, Range, drawn
+from derb_tools.whole_file import whole_file
 
 FAULT_S: Range = (4 * HOUR_S, 48 * HOUR_S)
 LID_OPEN_S = 60.0
@@ -85,15 +86,18 @@ def recorded(
 
 
 def write_level_trace(trace: LevelTrace, path: Path) -> None:
-    """The CSV that `derb replay level` reads, and the truth beside it."""
+    """The CSV that `derb replay level` reads, and the truth beside it; both whole or neither. OSError."""
+    about = f"scenario={trace.scenario} seed={trace.seed} container={trace.container.name}"
+    with whole_file(path) as file, whole_file(truth_path(path)) as beside:
+        file.writelines(level_trace_lines(trace))
+        beside.writelines(level_truth_lines(trace.truth, about))
+
+
+def level_trace_lines(trace: LevelTrace) -> Iterator[str]:
+    """The lines of the CSV that `derb replay level` reads."""
+    yield "t_ms,echo_us,temp_c100\n"
     rows = zip(trace.t_ms.tolist(), trace.echo_us.tolist(), trace.temp_c100.tolist(), strict=True)
-    lines = [f"{t},{';'.join(map(str, pings))},{temp}" for t, pings, temp in rows]
-    path.write_text("\n".join(["t_ms,echo_us,temp_c100", *lines]) + "\n", encoding="utf-8")
-    write_level_truth(
-        trace.truth,
-        truth_path(path),
-        f"scenario={trace.scenario} seed={trace.seed} container={trace.container.name}",
-    )
+    yield from (f"{t},{';'.join(map(str, pings))},{temp}\n" for t, pings, temp in rows)
 
 
 def _filling(street: LevelStreet, rng: np.random.Generator, seed: int, span_s: float) -> Filling:

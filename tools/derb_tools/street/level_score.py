@@ -90,7 +90,7 @@ def _said(truth: LevelTruth, answers: Sequence[Answer]) -> _Said:
     by_time = {answer["t_ms"]: answer for answer in answers}
     if len(by_time) != len(truth.t_ms) or any(t not in by_time for t in truth.t_ms.tolist()):
         raise RecordingError(
-            f"{len(by_time)} answers for {len(truth.t_ms)} readings: these are not of one recording"
+            f"{len(by_time)} answers for {len(truth.t_ms)} readings: these are not of one recording, or not of all its rows"
         )
     ordered = [by_time[t] for t in truth.t_ms.tolist()]
     named = any("collected" in answer for answer in ordered)

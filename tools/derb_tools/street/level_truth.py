@@ -1,6 +1,6 @@
 """What was so in a container at each reading, and its file."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from derb_tools.errors import RecordingError
 from derb_tools.street.types import Floats, Ints, Strings
 from derb_tools.trace_csv import LINE_MAX_CHARACTERS, Row, read_rows
 from derb_tools.trace_samples import DISTANCE_MAX_MM, T_MAX_MS
+from derb_tools.whole_file import whole_file
 
 MARK = "# level "
 SURFACE_MAX_MM, FILL_MAX_PCT = 100_000, 1000
@@ -42,8 +43,15 @@ def is_level_truth(path: Path) -> bool:
 
 
 def write_level_truth(truth: LevelTruth, path: Path, about: str) -> None:
-    """The first line says which container it is."""
-    lines = [f"{MARK}empty_mm={truth.empty_mm} full_mm={truth.full_mm} {about}", HEADER]
+    """Write the file that `read_level_truth` reads. OSError."""
+    with whole_file(path) as file:
+        file.writelines(level_truth_lines(truth, about))
+
+
+def level_truth_lines(truth: LevelTruth, about: str) -> Iterator[str]:
+    """The lines of its file; the first one says which container it is."""
+    yield f"{MARK}empty_mm={truth.empty_mm} full_mm={truth.full_mm} {about}\n"
+    yield HEADER + "\n"
     columns = (
         truth.t_ms,
         [f"{value:.1f}" for value in truth.surface_mm],
@@ -53,8 +61,7 @@ def write_level_truth(truth: LevelTruth, path: Path, about: str) -> None:
         truth.fault,
         truth.accepted,
     )
-    lines += [",".join(map(str, row)) for row in zip(*columns, strict=True)]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    yield from (",".join(map(str, row)) + "\n" for row in zip(*columns, strict=True))
 
 
 def read_level_truth(path: Path) -> LevelTruth:

@@ -1,6 +1,6 @@
 """A recording and its truth, and the files they become."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from derb_tools.errors import RecordingError
 from derb_tools.street.types import Flags, Floats, Ints, Strings
 from derb_tools.trace_csv import Row, read_rows, shown
 from derb_tools.trace_samples import T_MAX_MS
+from derb_tools.whole_file import whole_file
 
 FREE, OCCUPIED = 0, 1
 STATE_NAMES = ("free", "occupied")
@@ -73,7 +74,14 @@ def truth_path(trace: Path) -> Path:
 
 
 def write_trace(trace: Trace, path: Path) -> None:
-    """The CSV that `derb replay parking` reads, and the truth beside it."""
+    """The CSV that `derb replay parking` reads, and the truth beside it; both whole or neither. OSError."""
+    with whole_file(path) as file, whole_file(truth_path(path)) as beside:
+        file.writelines(trace_lines(trace))
+        beside.writelines(_truth_lines(trace.truth, f"parking scenario={trace.scenario} seed={trace.seed}"))
+
+
+def trace_lines(trace: Trace) -> Iterator[str]:
+    """The lines of the CSV that `derb replay parking` reads."""
     names = ["t_ms", "x_nt", "y_nt", "z_nt", "temp_c100"]
     columns = [trace.t_ms, *trace.field_nt.T, trace.temp_c100]
     if trace.rssi_dbm is not None:
@@ -82,23 +90,26 @@ def write_trace(trace: Trace, path: Path) -> None:
     if trace.restart is not None:
         names.append("restart")
         columns.append(trace.restart)
-    with path.open("w", encoding="utf-8") as file:
-        file.write(",".join(names) + "\n")
-        for first in range(0, len(trace.t_ms), ROWS_AT_ONCE):
-            chunk = [column[first : first + ROWS_AT_ONCE].tolist() for column in columns]
-            file.writelines(",".join(map(str, row)) + "\n" for row in zip(*chunk, strict=True))
-    write_truth(trace.truth, truth_path(path), f"parking scenario={trace.scenario} seed={trace.seed}")
+    yield ",".join(names) + "\n"
+    for first in range(0, len(trace.t_ms), ROWS_AT_ONCE):
+        chunk = [column[first : first + ROWS_AT_ONCE].tolist() for column in columns]
+        yield from (",".join(map(str, row)) + "\n" for row in zip(*chunk, strict=True))
 
 
 def write_truth(truth: Truth, path: Path, about: str) -> None:
-    """Intervals as CSV; the first line says what the trace is, the last row ends it."""
-    lines = [f"# {about}", TRUTH_HEADER]
+    """Intervals as CSV; the first line says what the trace is, the last row ends it. OSError."""
+    with whole_file(path) as file:
+        file.writelines(_truth_lines(truth, about))
+
+
+def _truth_lines(truth: Truth, about: str) -> Iterator[str]:
+    yield f"# {about}\n"
+    yield TRUTH_HEADER + "\n"
     for t, state, excluded, vehicle, note in zip(
         truth.t_ms.tolist(), truth.state, truth.excluded, truth.vehicle, truth.note, strict=True
     ):
-        lines.append(f"{t},{STATE_NAMES[state]},{int(excluded)},{vehicle},{note}")
-    lines.append(f"{truth.end_ms},end,1,,")
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        yield f"{t},{STATE_NAMES[state]},{int(excluded)},{vehicle},{note}\n"
+    yield f"{truth.end_ms},end,1,,\n"
 
 
 def read_truth(path: Path) -> Truth:

@@ -1,0 +1,45 @@
+"""A file is there whole or not at all, whatever stops its writer."""
+
+import errno
+from pathlib import Path
+
+import pytest
+from derb_tools.whole_file import whole_file, write_whole
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_file_is_whole_or_not_there(tmp_path: Path) -> None:
+    write_whole(tmp_path / "a.json", "{}")
+    assert (tmp_path / "a.json").read_text() == "{}"
+    with pytest.raises(FileNotFoundError) as failed:
+        write_whole(tmp_path / "no" / "a.json", "{}")
+    assert failed.value.filename == str(tmp_path / "no" / "a.json")
+    assert names(tmp_path) == ["a.json"]
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt(), OSError(errno.ENOSPC, "No space left on device")])
+def test_who_is_stopped_half_way_leaves_what_was_there(tmp_path: Path, stop: BaseException) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("old")
+
+    def write() -> None:
+        with whole_file(path) as file:
+            file.write("new")
+            raise stop
+
+    with pytest.raises(type(stop)) as stopped:
+        write()
+    assert getattr(stopped.value, "filename", str(path)) == str(path)
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["a.csv"]
+
+
+def test_a_link_stays_one(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "a.csv").symlink_to(tmp_path / "there" / "b.csv")
+    write_whole(tmp_path / "a.csv", "x")
+    assert (tmp_path / "a.csv").is_symlink()
+    assert (tmp_path / "there" / "b.csv").read_text() == "x"
