@@ -11,7 +11,8 @@ import pytest
 from derb_tools.boards import load_board, load_boards
 from derb_tools.chips import CHIPS
 from derb_tools.errors import AskedWrong
-from derb_tools.wiring import kinds_of, wires
+from derb_tools.street.container import PINGERS
+from derb_tools.wiring import PARTS, kinds_of, wires
 from derb_tools.wiring_command import listed
 from derb_tools.wiring_page import page, pictures
 from derb_tools.wiring_picture import WIDTH, picture
@@ -39,6 +40,37 @@ def test_every_wire_to_a_pin_is_one_that_the_board_file_names_and_no_pin_has_two
 def test_five_volts_never_reach_a_pin_bare(name: str) -> None:
     echo = next(wire for wire in wires(load_board(name), "level") if wire.part_pin == "ECHO")
     assert (echo.through, echo.down) == ("1 kohm", "2 kohm")
+
+
+@pytest.mark.parametrize("sensor", [name for name, part in PARTS.items() if part.kind == "level"])
+def test_only_a_ranger_of_five_volts_gets_them_and_its_resistors(sensor: str) -> None:
+    drawn = [wire for wire in wires(load_board("xiao-esp32c3"), "level", sensor) if wire.side == "sensor"]
+    assert drawn[0].board_pin == ("5 V" if sensor == "hc-sr04" else "3V3")
+    assert [bool(wire.through) for wire in drawn] == [False] * (len(drawn) - 1) + [sensor == "hc-sr04"]
+    assert drawn[-1].board_pin == "GPIO 3"  # echo_pin
+    speaks = PARTS[sensor].ranger != "hcsr04"
+    assert ("GPIO 10" in [wire.board_pin for wire in drawn]) != speaks  # trig_pin
+    assert (f"ranger = {PARTS[sensor].ranger}" in drawn[-1].why) == speaks
+
+
+@pytest.mark.parametrize("sensor", [name for name, part in PARTS.items() if part.kind == "parking"])
+def test_only_a_chip_that_wakes_the_board_gets_the_wire_for_it(sensor: str) -> None:
+    drawn = wires(load_board("xiao-esp32c3"), "parking", sensor)
+    assert ("INT" in [wire.part_pin for wire in drawn]) == (sensor == "lis3mdl")
+
+
+def test_every_ranger_that_the_firmware_knows_can_be_drawn_and_another_is_refused() -> None:
+    assert {part.ranger for part in PARTS.values()} - {""} == set(literal("config.py", "_WORDS")["ranger"][1])
+    names = {name for _, _, _, _, name in literal("drivers/probe.py", "_KNOWN")}
+    assert {part.title for part in PARTS.values() if part.kind == "parking"} == names
+    assert "A02YYUW" in picture(load_board("xiao-esp32c3"), "level", "a02yyuw")
+    for kind, sensor, words in (
+        ("level", "lis3mdl", "there is no sensor for level 'lis3mdl'"),
+        ("level", "a02yyw", 'did you mean "a02yyuw"?'),
+    ):
+        with pytest.raises(AskedWrong) as refused:
+            wires(load_board("xiao-esp32c3"), kind, sensor)
+        assert words in str(refused.value)
 
 
 def test_a_divider_is_drawn_where_it_is_to_be_soldered_only() -> None:
@@ -86,6 +118,8 @@ def test_the_command_says_draws_and_refuses(tmp_path: Path) -> None:
     assert {"GPIO 23", "GPIO 22", "GPIO 1"} <= {wire["board_pin"] for wire in told}
     assert run_derb("wiring", "xiao-esp32c6", "--svg", tmp_path / "it.svg").returncode == 0
     assert (tmp_path / "it.svg").read_text() == picture(load_board("xiao-esp32c6"), "parking")
+    other = run_derb("wiring", "xiao-esp32c3", "level", "--sensor", "a02yyuw").stdout
+    assert "GPIO 3   sensor TX    echo_pin, ranger = a02yyuw" in other
     assert run_derb("wiring").returncode == 2
     assert run_derb("wiring", "xiao-esp32c6", "relay").returncode == 2
 
@@ -132,3 +166,12 @@ def test_the_page_names_every_sensor_that_the_firmware_knows() -> None:
         assert row[2].startswith("yes") == (name == "LIS3MDL")
     for ranger in literal("config.py", "_WORDS")["ranger"][1]:
         assert any(row[1].startswith(f"`{ranger}`") for row in rows), ranger
+
+
+def test_the_page_tells_the_rangers_apart_as_the_simulator_and_the_firmware_do() -> None:
+    text = (DOCS / "wiring.md").read_text("utf-8")
+    for name, known in PINGERS.items():
+        assert f"| {name} | {known.blind_mm} | {known.reach_mm} | {known.beam_deg:g} |" in text
+    for ranger, limits in literal("container.py", "_LIMITS").items():
+        (name,) = [part.title for part in PARTS.values() if part.ranger == ranger]
+        assert (PINGERS[name].blind_mm, PINGERS[name].reach_mm) == limits

@@ -10,7 +10,7 @@ import typer
 
 from derb_tools.errors import AskedWrong, ToolError
 from derb_tools.flash.choice import asked_board
-from derb_tools.wiring import Wire, kinds_of, wires
+from derb_tools.wiring import PARTS, USUAL, Wire, kinds_of, wires
 from derb_tools.wiring_page import page, pictures
 from derb_tools.wiring_picture import picture
 
@@ -22,6 +22,10 @@ def wiring(
         str | None, typer.Argument(metavar="BOARD", help="A name from `derb boards`, or a board file.")
     ] = None,
     kind: Annotated[str | None, typer.Argument(metavar="KIND", help="parking, level or relay.")] = None,
+    sensor: Annotated[
+        str | None,
+        typer.Option(help=f"One of {', '.join(PARTS)}. Usual: {', '.join(USUAL.values())}."),
+    ] = None,
     svg: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw it into this file.")] = None,
     docs: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Make wiring.md and its pictures anew.")
@@ -33,6 +37,7 @@ def wiring(
     \b
     derb wiring firebeetle2-esp32-e level                   the wires, one a line
     derb wiring firebeetle2-esp32-e level --svg level.svg   a picture
+    derb wiring xiao-esp32c3 level --sensor a02yyuw         with another sensor
     derb wiring ./my-board.toml parking                     of a board file of your own
     derb wiring --docs docs                                 the page of the documentation
     """
@@ -44,11 +49,11 @@ def wiring(
     try:
         _, chosen = asked_board(board)
         which = kind or kinds_of(chosen)[0]
-        drawn = wires(chosen, which)
+        drawn = wires(chosen, which, sensor)
     except AskedWrong as error:
         raise typer.BadParameter(str(error)) from None
     if svg is not None:
-        svg.write_text(picture(chosen, which), "utf-8")
+        svg.write_text(picture(chosen, which, sensor), "utf-8")
     elif as_json:
         print(json.dumps([asdict(wire) for wire in drawn]))
     else:

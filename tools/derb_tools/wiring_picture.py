@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from html import escape
 
 from derb_tools.boards import Board
-from derb_tools.wiring import SENSOR_OF_KIND, Colour, Wire, wires
+from derb_tools.wiring import Colour, Wire, title, wires
 
 WIDTH = 1010
 _ROW = 58
@@ -19,9 +19,9 @@ _COLOURS: dict[Colour, str] = {"power": "#c0392b", "ground": "#222222", "signal"
 _FONT = "font-family='DejaVu Sans, Helvetica, sans-serif'"
 
 
-def picture(board: Board, kind: str) -> str:
-    """The picture of that kind of node on the board. AskedWrong when the board cannot be one."""
-    drawn = wires(board, kind)
+def picture(board: Board, kind: str, sensor: str | None = None) -> str:
+    """The picture of that kind of node on the board. AskedWrong when they do not go together."""
+    drawn = wires(board, kind, sensor)
     left = [wire for wire in drawn if wire.side == "battery"]
     right = [wire for wire in drawn if wire.side == "sensor"]
     height = _TOP + _ROW * max(len(left), len(right)) + 52
@@ -31,7 +31,7 @@ def picture(board: Board, kind: str) -> str:
             f"<rect width='{WIDTH}' height='{height}' fill='#ffffff'/>",
             _text(20, 28, f"{board.name}: {kind}", size=17),
             _box(*_BOARD, height, board.name.partition(" (")[0], board.chip),
-            *_parts(kind, height, with_battery=bool(left)),
+            *_parts(title(kind, sensor), height, with_battery=bool(left)),
             *(line for row, wire in enumerate(left) for line in _left(wire, _TOP + _ROW * (row + 1))),
             *(line for row, wire in enumerate(right) for line in _right(wire, _TOP + _ROW * (row + 1))),
             "</svg>",
@@ -40,8 +40,8 @@ def picture(board: Board, kind: str) -> str:
     )
 
 
-def _parts(kind: str, height: int, *, with_battery: bool) -> Iterator[str]:
-    yield _box(*_SENSOR, height, SENSOR_OF_KIND.get(kind, "gateway"), "")
+def _parts(sensor: str, height: int, *, with_battery: bool) -> Iterator[str]:
+    yield _box(*_SENSOR, height, sensor, "")
     if with_battery:
         yield _box(*_BATTERY, height, "battery", "")
 
