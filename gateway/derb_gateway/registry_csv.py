@@ -69,7 +69,7 @@ def merge_csv(path: Path, text: RegistryText) -> tuple[int, int]:
 
 
 def _read(path: Path) -> Iterator[tuple[int, Row]]:
-    lines = csv.reader(io.StringIO(read_text(path).removeprefix("\ufeff")), strict=True)
+    lines = csv.reader(io.StringIO(read_text(path)), strict=True)
     try:
         columns = [name.strip() for name in next(lines, [])]
         if wrong := [name for name in columns if name not in COLUMNS]:

@@ -33,9 +33,9 @@ def load_toml(path: Path, model: type[S]) -> S:
 
 
 def read_text(path: Path) -> str:
-    """Return a file as text, its line ends as they are; ConfigError."""
+    """Return a file as text, its line ends as they are, without the mark that Windows puts before it; ConfigError."""
     try:
-        return path.read_bytes().decode("utf-8")
+        return path.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from None
     except UnicodeDecodeError as error:

@@ -251,6 +251,12 @@ def test_the_mistakes_of_all_files_are_told(tmp_path: Path) -> None:
     assert [Path(problem.partition(": ")[0]).stem for problem in caught.value.problems] == ["one", "two"]
 
 
+def test_a_file_that_windows_saved_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode())
+    assert read_board(path).name == "A board"
+
+
 def test_a_file_that_is_not_there_or_not_text_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BoardFileError, match="cannot be read"):
         read_board(tmp_path / "none.toml")
