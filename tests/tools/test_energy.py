@@ -221,6 +221,9 @@ def test_the_bounds_of_every_are_those_of_the_firmware() -> None:
         ("xiao-esp32c6", Asked(sensor="hc-sr04"), "no sensor for parking"),
         ("xiao-esp32c6", Asked(kind="level", sensor="hcsr04"), 'did you mean "hc-sr04"'),
         ("xiao-esp32c6", Asked(battery="lion"), 'did you mean "li-ion"'),
+        ("xiao-esp32c6", Asked(kind="level", passers_per_day=5), "--passers-per-day changes nothing without"),
+        ("xiao-esp32c6", Asked(report_every=4), "--report-every changes nothing without --kind level"),
+        ("xiao-esp32c6", Asked(link="espnow", fixed_address=True), "--fixed-address changes nothing without"),
     ],
 )
 def test_what_does_not_go_together_is_refused(board: str, asked: Asked, words: str) -> None:

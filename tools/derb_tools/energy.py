@@ -56,8 +56,9 @@ def energy(
         typer.Option(min=0, max=5000, help="How often what only drives past wakes a bay. Usual: 30."),
     ] = None,
     report_every: Annotated[
-        int, typer.Option(min=1, max=48, help="Level readings gathered for one sending (report_every).")
-    ] = 4,
+        int | None,
+        typer.Option(min=1, max=48, help="Level readings gathered for one sending (report_every). Usual: 4."),
+    ] = None,
     sensor: Annotated[
         str | None, typer.Option(help=f"One of {', '.join(SENSORS)}. Usual: lis3mdl, hc-sr04.")
     ] = None,

@@ -25,6 +25,7 @@ class Usual:
 
 
 USUAL = {"parking": Usual(300, 10, 30, "lis3mdl"), "level": Usual(1800, 1, 0, "hc-sr04")}
+REPORT_EVERY = 4
 QUIETER = {name: f"{name}-switched" for name in SENSORS if f"{name}-switched" in SENSORS}
 
 
@@ -37,7 +38,7 @@ class Asked:
     every_s: int | None = None
     events_per_day: float | None = None
     passers_per_day: float | None = None
-    report_every: int = 4
+    report_every: int | None = None
     sensor: str | None = None
     battery: str = "li-ion"
     battery_mah: float | None = None
@@ -49,6 +50,7 @@ class Asked:
 
 def make_setup(board: Board, asked: Asked) -> Setup:
     """The setup for the model. Raises AskedWrong when board, kind, sensor or battery do not go together."""
+    _refuse_idle(asked)
     usual = USUAL[asked.kind]
     chemistry = CHEMISTRIES[_known(asked.battery, list(CHEMISTRIES), "battery")]
     parking = asked.kind == "parking"
@@ -63,11 +65,22 @@ def make_setup(board: Board, asked: Asked) -> Setup:
         every_s=usual.every_s if asked.every_s is None else asked.every_s,
         events_per_day=_or(asked.events_per_day, usual.events_per_day),
         passers_per_day=_or(asked.passers_per_day, usual.passers_per_day) if parking else 0,
-        report_every=asked.report_every,
+        report_every=REPORT_EVERY if asked.report_every is None else asked.report_every,
         failed_share=asked.failed_share,
         fixed_address=asked.fixed_address,
         frozen=asked.frozen,
     )
+
+
+def _refuse_idle(asked: Asked) -> None:
+    """Nobody shall take a figure for one that an option has changed. Raises AskedWrong."""
+    for given, serves, option, of in (
+        (asked.passers_per_day is not None, asked.kind == "parking", "--passers-per-day", "--kind parking"),
+        (asked.report_every is not None, asked.kind == "level", "--report-every", "--kind level"),
+        (asked.fixed_address, asked.link == "wifi", "--fixed-address", "--link wifi"),
+    ):
+        if given and not serves:
+            raise AskedWrong(f"{option} changes nothing without {of}: leave it out")
 
 
 def quieter_sensor(setup: Setup) -> Sensor | None:
