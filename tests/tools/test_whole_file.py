@@ -1,6 +1,7 @@
 """A file is there whole or not at all, whatever stops its writer."""
 
 import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -43,3 +44,12 @@ def test_a_link_stays_one(tmp_path: Path) -> None:
     write_whole(tmp_path / "a.csv", "x")
     assert (tmp_path / "a.csv").is_symlink()
     assert (tmp_path / "there" / "b.csv").read_text() == "x"
+
+
+def test_what_is_no_ordinary_file_is_not_replaced_by_one(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path / "link", tmp_path):
+        with pytest.raises(FileExistsError, match="no ordinary file"):
+            write_whole(path, "x")
+    assert (tmp_path / "pipe").is_fifo()

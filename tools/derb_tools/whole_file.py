@@ -1,5 +1,6 @@
 """Files that are there whole or not at all: written beside their place, synced, and only then put there."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ def whole_file(path: Path) -> Iterator[TextIO]:
     Raises OSError with the name of the file that was asked for.
     """
     place = Path(os.path.realpath(path))
+    if place.exists() and not place.is_file():  # a device would be replaced by a file of its name
+        raise OSError(errno.EEXIST, "is there, and no ordinary file", str(path))
     partly = place.with_name(f".{place.name}.{os.getpid()}")
     try:
         with partly.open("x", encoding="utf-8") as file:
