@@ -36,6 +36,13 @@ class Tally:
     skipped: Counter[str] = field(default_factory=Counter)
     first_line: dict[str, int] = field(default_factory=dict)
     doubts: list[str] = field(default_factory=list)
+    first_ms: int | None = None
+    last_ms: int | None = None
+
+    def take(self, t_ms: int) -> None:
+        self.samples += 1
+        self.first_ms = t_ms if self.first_ms is None else self.first_ms
+        self.last_ms = t_ms
 
     def skip(self, row: Row, reason: str) -> None:
         self.skipped[reason] += 1
@@ -110,7 +117,7 @@ def parking_samples(path: Path, tally: Tally) -> Iterator[ParkingSample]:
         if reason is None:
             assert t_ms is not None
             assert temp_c100 is not None
-            tally.samples += 1
+            tally.take(t_ms)
             step_ms = clock.step_ms(row, t_ms)
             doubts.saw(row.line, step_ms, temp_c100, field_nt)
             yield ParkingSample(t_ms, step_ms, restart, field_nt, temp_c100, rssi_dbm)
@@ -137,7 +144,7 @@ def level_samples(path: Path, tally: Tally) -> Iterator[LevelSample]:
         assert t_ms is not None
         assert temp_c100 is not None
         doubts.saw(row.line, clock.step_ms(row, t_ms), temp_c100, None)
-        tally.samples += 1
+        tally.take(t_ms)
         yield LevelSample(t_ms, echoes_us, temp_c100)
     _check_not_empty(path, tally)
     tally.doubts += doubts.told()

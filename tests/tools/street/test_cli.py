@@ -167,3 +167,26 @@ def test_a_score_says_what_of_the_recording_was_skipped(tmp_path: Path) -> None:
     assert code == 0
     assert json.loads(out)["balanced_accuracy_pct"] == 100.0
     assert "1 of 9 samples skipped: 1 without a value (first in line 9)" in err
+
+
+def test_a_truth_of_another_time_is_refused_and_one_that_lasts_longer_is_told(tmp_path: Path) -> None:
+    trace = tmp_path / "mine.csv"
+    rows = "".join(f"{n * 1000},22000,0,35000,2000\n" for n in range(30))
+    trace.write_text(f"t_ms,x_nt,y_nt,z_nt,temp_c100\n{rows}")
+    for begin, end in ((30_000, 90_000), (-90_000, -1)):
+        truth_path(trace).write_text(f"t_ms,state\n{begin},free\n{end},end\n")
+        result = CliRunner().invoke(build_app("score"), ["score", str(trace)])
+        assert isinstance(result.exception, RecordingError)
+        assert f"of t_ms 0 to 29000, the truth of {begin} to {end}: not of one time" in str(result.exception)
+    truth_path(trace).write_text("t_ms,state\n0,free\n629000,end\n")
+    code, _, err = run("score", str(trace))
+    assert code == 0
+    assert "the recording lacks 10 min of its truth" in err
+
+
+def test_a_full_device_is_named(tmp_path: Path) -> None:
+    result = CliRunner().invoke(
+        build_app("simulate"), ["simulate", "level", "--days", "9", "--out", "/dev/full"]
+    )
+    assert isinstance(result.exception, OSError)
+    assert (result.exception.errno, result.exception.filename) == (errno.ENOSPC, "/dev/full")

@@ -42,6 +42,13 @@ def test_it_reads_back_whatever_wrote_its_lines(tmp_path: Path) -> None:
         (FIRST + HEADER + "\n0,deep,50.0,,0.0,,ok\n", "line 3, column surface_mm: 'deep' is not a number"),
         (FIRST + HEADER + "\n0,800.0,,,0.0,,ok\n", "line 3, column fill_pct: there is no number"),
         (FIRST + HEADER + "\n0,800.0,1e300,,0.0,,ok\n", "line 3, column fill_pct"),
+        (FIRST + HEADER + "\n0,800.0,50.0,yes,0.0,,ok\n", "column collected: 'yes' is none of partial, full"),
+        (FIRST + HEADER + "\n0,800.0,50.0,,0.0,,OK\n", "line 3, column accepted: 'OK' is none of ok, "),
+        (FIRST + HEADER + "\n0,800.0,50.0,,0.0,,ok|\n", "line 3, column accepted: '' is none of ok, "),
+        (
+            FIRST + HEADER + 2 * "\n0,800.0,50.0,,0.0,,ok",
+            "line 4, column t_ms: time does not go on, from 0 to 0",
+        ),
     ],
 )
 def test_what_is_no_truth_is_named_with_its_place(tmp_path: Path, text: str, words: str) -> None:

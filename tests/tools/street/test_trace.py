@@ -60,6 +60,7 @@ HEAD = "# parking\nt_ms,state,excluded,vehicle,note\n"
             HEAD + "5,free,0,,\n4,occupied,0,,\n9,end,1,,\n",
             "line 4, column t_ms: time goes back, from 5 to 4",
         ),
+        (HEAD + "5,free,0,,\n5,end,1,,\n", "line 4, column t_ms: the truth ends where it begins"),
         (HEAD + "5,free,0,,\n4,end,1,,\n", "line 4, column t_ms: time goes back, from 5 to 4"),
     ],
 )

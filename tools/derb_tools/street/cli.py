@@ -179,8 +179,12 @@ def _pour(target: Path, lines: Iterable[str]) -> None:
     if str(target) == "-":
         sys.stdout.writelines(lines)
         return
-    with target.open("w", encoding="utf-8") as file:
-        file.writelines(lines)
+    try:
+        with target.open("w", encoding="utf-8") as file:
+            file.writelines(lines)
+    except OSError as error:
+        error.filename = str(target)  # of a write it says none
+        raise
 
 
 def _print_list(abouts: Mapping[str, str]) -> None:

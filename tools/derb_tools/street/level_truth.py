@@ -7,12 +7,14 @@ from pathlib import Path
 import numpy as np
 
 from derb_tools.errors import RecordingError
+from derb_tools.street.answers import STATUSES
 from derb_tools.street.types import Floats, Ints, Strings
-from derb_tools.trace_csv import LINE_MAX_CHARACTERS, Row, read_rows
+from derb_tools.trace_csv import LINE_MAX_CHARACTERS, Row, read_rows, shown
 from derb_tools.trace_samples import DISTANCE_MAX_MM, T_MAX_MS
 from derb_tools.whole_file import whole_file
 
 MARK = "# level "
+COLLECTED = ("", "partial", "full")
 SURFACE_MAX_MM, FILL_MAX_PCT = 100_000, 1000
 HEADER = "t_ms,surface_mm,fill_pct,collected,fell_pct,fault,accepted"
 
@@ -71,19 +73,19 @@ def read_level_truth(path: Path) -> LevelTruth:
     if not rows:
         raise RecordingError(f"{path} has no readings")
     return LevelTruth(
-        t_ms=np.array([round(_number(row, "t_ms", -T_MAX_MS, T_MAX_MS)) for row in rows], dtype=np.int64),
+        t_ms=np.array(list(_times_ms(rows)), dtype=np.int64),
         surface_mm=np.array(
             [_number(row, "surface_mm", -SURFACE_MAX_MM, SURFACE_MAX_MM) for row in rows], dtype=np.float64
         ),
         fill_pct=np.array(
             [_number(row, "fill_pct", -FILL_MAX_PCT, FILL_MAX_PCT) for row in rows], dtype=np.float64
         ),
-        collected=_words(rows, "collected"),
+        collected=_words(rows, "collected", COLLECTED),
         fell_pct=np.array(
             [_number(row, "fell_pct", -FILL_MAX_PCT, FILL_MAX_PCT) for row in rows], dtype=np.float64
         ),
         fault=_words(rows, "fault"),
-        accepted=_words(rows, "accepted"),
+        accepted=_words(rows, "accepted", STATUSES),
         empty_mm=empty_mm,
         full_mm=full_mm,
     )
@@ -116,5 +118,20 @@ def _number(row: Row, column: str, low: int, high: int) -> float:
     return value
 
 
-def _words(rows: Sequence[Row], column: str) -> Strings:
+def _times_ms(rows: Sequence[Row]) -> Iterator[int]:
+    last_ms = None
+    for row in rows:
+        t_ms = round(_number(row, "t_ms", -T_MAX_MS, T_MAX_MS))
+        if last_ms is not None and t_ms <= last_ms:
+            raise row.error("t_ms", f"time does not go on, from {last_ms} to {t_ms}")
+        last_ms = t_ms
+        yield t_ms
+
+
+def _words(rows: Sequence[Row], column: str, known: Sequence[str] = ()) -> Strings:
+    """The column's words; where some are known, each between "|" must be one of them."""
+    for row in rows:
+        for word in row.cells[column].split("|"):
+            if known and word not in known:
+                raise row.error(column, f"{shown(word)} is none of {', '.join(filter(None, known))}")
     return np.array([row.cells[column] for row in rows], dtype=object)

@@ -13,6 +13,8 @@ from derb_tools.street.trace import Truth, read_truth
 from derb_tools.street.trace_file import read_trace
 from derb_tools.trace_samples import Tally
 
+LACKING_LEAST_MS = 60_000
+
 Scored = Iterator[tuple[str, ParkingFigures | LevelFigures]]
 
 
@@ -57,7 +59,22 @@ def _score_parking(trace: Path, truth: Truth, replayed: str | None, tally: Tally
     found: Iterable[Answer] = (
         replay_parking_file(trace, tally) if replayed is None else read_answers(replayed, PARKING)
     )
-    return score_parking(truth, ((answer["t_ms"], answer["state"]) for answer in found))
+    figures = score_parking(truth, ((answer["t_ms"], answer["state"]) for answer in found))
+    if tally.first_ms is not None and tally.last_ms is not None:
+        tally.doubts += _lacking(truth, tally.first_ms, tally.last_ms)
+    return figures
+
+
+def _lacking(truth: Truth, first_ms: int, last_ms: int) -> Iterator[str]:
+    """A line where a good part of the truth has no samples. Raises RecordingError where all of it has none."""
+    begin_ms, end_ms = int(truth.t_ms[0]), truth.end_ms
+    if last_ms < begin_ms or first_ms > end_ms:
+        raise RecordingError(
+            f"the recording is of t_ms {first_ms} to {last_ms}, the truth of {begin_ms} to {end_ms}: not of one time"
+        )
+    lacking_ms = max(0, first_ms - begin_ms) + max(0, end_ms - last_ms)
+    if lacking_ms > max(LACKING_LEAST_MS, (end_ms - begin_ms) // 20):
+        yield f"the recording lacks {lacking_ms / 60_000:.0f} min of its truth: they are scored all the same"
 
 
 def _score_references(trace: Path, truth: Truth) -> Scored:

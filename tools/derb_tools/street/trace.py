@@ -121,6 +121,8 @@ def read_truth(path: Path) -> Truth:
     for row, before, now in zip(rows[1:], t_ms, t_ms[1:], strict=False):
         if now < before:
             raise row.error("t_ms", f"time goes back, from {before} to {now}")
+    if t_ms[-1] == t_ms[0]:
+        raise rows[-1].error("t_ms", "the truth ends where it begins")
     *body, _end = rows
     return Truth(
         t_ms=np.array(t_ms[:-1], dtype=np.int64),
