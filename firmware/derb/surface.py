@@ -4,7 +4,7 @@ from micropython import const
 
 from derb.echoes import APART_MM, GAP_MM, LEAST, WINDOW_MM, between, densest, groups, twice
 
-# Two echoes nearer to each other than this have no room for two surfaces between them.
+# Two echoes nearer to each other than this have no room for two surfaces between them, nor a surface for two places.
 _NEXT_MM = const(30)
 
 
@@ -18,7 +18,7 @@ def surface(near, good, far, fixed, last_mm, least=LEAST):
     loose = _loose(good, fixed)
     mm, count = _chosen(groups(loose, least), loose, returned, last_mm)
     if not count and len(loose) < len(good):
-        # Beside a wall that outshouts it, two echoes are enough of a surface that was there before.
+        # Beside a wall that outshouts it, two echoes are enough of a surface that stays where it was.
         mm, count = _continued(loose, last_mm)
     if not count or count * 5 < returned and not continues(mm, last_mm):
         mm, count = _chosen(groups(good, least), good, returned, last_mm)
@@ -41,8 +41,8 @@ def folded(good, far, fixed, last_mm):
         if twice(rest[i], here[len(here) // 2]):
             rest[i] //= 2
             once += 1
-    if not 0 < once <= len(here):
-        return good, far
+    if not 0 < once <= 2 * len(here):
+        return good, far  # so many more are a surface of their own
     rest.sort()
     return between(rest, 0, good[-1]), between(rest, good[-1] + 1)
 
@@ -85,7 +85,7 @@ def _stray(echoes_mm, mm, fixed):
 
 
 def _continued(loose, last_mm):
-    same = between(loose, last_mm - WINDOW_MM, last_mm + WINDOW_MM)
+    same = between(loose, last_mm - _NEXT_MM, last_mm + _NEXT_MM)
     return (sum(same) // len(same), len(same)) if len(same) > 1 else (0, 0)
 
 

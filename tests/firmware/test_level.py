@@ -276,6 +276,8 @@ def test_two_echoes_beside_a_wall_are_enough_where_the_refuse_was():
     for _ in range(3):
         _read(level, *[420] * 9, *[640] * 5, -2)
     assert _about(_read(level, *[420] * 12, 636, 640, -2), 638)
+    for elsewhere in ((590, 690), (676, 690), (655, 676)):
+        assert _read(level, *[420] * 12, *elsewhere, -2)[1:] == NOTHING, elsewhere
 
 
 def test_the_wall_alone_is_not_refuse_even_where_its_double_way_ends_at_it():
@@ -334,6 +336,7 @@ def test_what_went_the_way_twice_counts_for_the_surface_too():
     _read(level, *[650] * 9)
     assert _about(_read(level, 648, 652, *[1301] * 2, -2, -2, -2), 650)
     assert _about(_read(level, 646, 300, 1294, -2), 646)
+    assert _about(_read(level, *[325] * 6, 646, 655, *[1290, 1294, 1301, 1306], -2), 648)
     level = Level(EMPTY, FULL)
     _read(level, *[650] * 9)
     assert _about(_read(level, *[652] * 2, *[1300] * 7), 1300), "emptied, and the hinge answers"
