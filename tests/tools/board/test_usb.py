@@ -131,7 +131,7 @@ def test_asking_the_console_for_more_than_there_is_would_wait_for_ever(
 
 def test_ctrl_c_ends_no_program_that_ceases_to_mind_it(tmp_path: Path) -> None:
     fickle = (
-        "import signal\nprint(flush=True)\nwhile True:\n"
+        "import signal\nsignal.signal(signal.SIGINT, signal.SIG_DFL)\nprint(flush=True)\nwhile True:\n"
         " signal.signal(signal.SIGINT, lambda *_: None)\n signal.signal(signal.SIGINT, signal.SIG_DFL)\n"
     )
     starter = PromptLauncher(tmp_path, heap_kb=64)
