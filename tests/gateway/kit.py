@@ -7,7 +7,7 @@ import socket
 import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 from derb_gateway.arrivals import Arrival, Outcome
@@ -182,10 +182,11 @@ class Mosquitto:
         wait_until(lambda: listening(self.port))
 
     def stop(self, *, kill: bool = False) -> None:
-        if self.process is not None:
+        while self.process is not None:
             (self.process.kill if kill else self.process.terminate)()
-            self.process.wait()
-            self.process = None
+            with suppress(subprocess.TimeoutExpired):  # it forgets a signal that comes while it starts
+                self.process.wait(1.0)
+                self.process = None
 
 
 @contextmanager

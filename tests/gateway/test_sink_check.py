@@ -96,7 +96,7 @@ async def test_a_secret_that_is_not_there(tmp_path: Path) -> None:
 
 
 def over_http(port: int, kind: str = "http", **more: object) -> SinkSettings:
-    values = {"name": "city", "url": f"http://127.0.0.1:{port}/in", "timeout_s": 1.0, **more}
+    values = {"name": "city", "url": f"http://127.0.0.1:{port}/in", "timeout_s": 10.0, **more}
     model = HttpSinkSettings if kind == "http" else NgsiLdSinkSettings
     return model.model_validate({"type": kind, **values})
 
