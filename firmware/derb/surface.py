@@ -20,6 +20,8 @@ def surface(near, good, far, fixed, last_mm, least=LEAST):
     if not count and len(loose) < len(good):
         # Beside a wall that outshouts it, two echoes are enough of a surface that stays where it was.
         mm, count = _continued(loose, last_mm)
+        if not count and len(between(loose, last_mm - WINDOW_MM, last_mm + WINDOW_MM)) > 1:
+            return 0, 0  # two that do not agree say neither that it is there nor that it is gone
     if not count or count * 5 < returned and not continues(mm, last_mm):
         mm, count = _chosen(groups(good, least), good, returned, last_mm)
     # Refuse in the blind zone is heard at twice its distance too.
