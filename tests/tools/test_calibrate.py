@@ -64,11 +64,17 @@ def test_an_empty_container_is_measured_and_written(tmp_path: Path) -> None:
     assert f"empty_mm = {written['empty_mm']}" in done.stdout
 
 
-def test_nobody_there_to_say_that_it_is_empty_is_misuse(tmp_path: Path) -> None:
+def test_what_is_not_said_to_be_empty_is_not_learnt(tmp_path: Path) -> None:
     with at_desk(bay_board(tmp_path), tmp_path) as desk:
         done = desk.derb("calibrate")
+        refused = desk.derb("calibrate", typed="n\n")
+        mistaken = desk.derb("calibrate", "--empty", "--full-mm", "250")
     assert done.returncode == 2
     assert "--empty" in done.stderr
+    assert refused.returncode == 1
+    assert "'n' is no yes: empty it first, and calibrate again; nothing was written" in refused.stderr
+    assert mistaken.returncode == 2
+    assert "--full-mm is of a container" in mistaken.stderr
 
 
 def test_a_bay_in_which_something_moves_is_not_learnt(tmp_path: Path) -> None:

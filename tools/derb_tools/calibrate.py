@@ -33,6 +33,7 @@ _FREE = 1  # derb.parking
 _FIELD_SPAN_NT = 4000
 _DEPTH_SPAN_MM = 60
 _LEAST_ROOM_MM = 100
+_YES = ("", "y", "yes", "o", "oui")
 
 Draw = Callable[[str], None]
 
@@ -72,6 +73,8 @@ def calibrate(
         prompt.load("calibrate")
         settings = prompt.call("settings()")
         is_bay = settings["kind"] == "parking"
+        if is_bay and full_mm is not None:
+            raise typer.BadParameter(f"{settings['node']} watches a bay; --full-mm is of a container")
         if not is_empty:
             _ask(is_bay)
         with _live() as draw:
@@ -146,7 +149,12 @@ def _ask(is_bay: bool) -> None:
         else "the container empty, its lid as it will be"
     )
     tell(f"{what}? Press Enter; Ctrl-C to stop")
-    if not sys.stdin.readline():
+    answer = sys.stdin.readline()
+    if answer.strip().lower() not in _YES:
+        raise ToolError(
+            f"{answer.strip()!r} is no yes: empty it first, and calibrate again; nothing was written"
+        )
+    if not answer:
         raise typer.BadParameter(
             "nobody is there to say that it is empty; --empty says so without a question"
         )
