@@ -12,6 +12,7 @@ import typer
 
 from derb_tools.board_pipe import run_on_board
 from derb_tools.errors import FirmwareFailed
+from derb_tools.progress import with_progress
 from derb_tools.trace_samples import (
     DISTANCE_MAX_MM,
     LevelSample,
@@ -60,7 +61,9 @@ def parking(trace: Trace, interpreter: InterpreterOption = Interpreter.UNIX) -> 
     It says the state (free, occupied, unknown) at the first sample and at each change, confidence from 0 to 100.
     """
     tally = Tally()
-    _print(replay_parking(parking_samples(trace, tally), interpreter), tally)
+    samples = parking_samples(trace, tally)
+    told = samples if sys.stdout.isatty() else with_progress(samples)  # the results themselves tell it there
+    _print(replay_parking(told, interpreter), tally)
 
 
 @app.command()

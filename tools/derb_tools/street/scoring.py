@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from derb_tools.errors import RecordingError
+from derb_tools.progress import with_progress
 from derb_tools.street.answers import LEVEL, PARKING, Answer, read_answers
 from derb_tools.street.level_score import LevelFigures, score_level
 from derb_tools.street.level_truth import is_level_truth, read_level_truth
@@ -44,7 +45,7 @@ def replay_parking_file(trace: Path, tally: Tally) -> Iterator[Answer]:
     from derb_tools.replay import replay_parking
     from derb_tools.trace_samples import parking_samples
 
-    return replay_parking(parking_samples(trace, tally))
+    return replay_parking(with_progress(parking_samples(trace, tally)))
 
 
 def replay_level_file(trace: Path, empty_mm: int, full_mm: int, tally: Tally) -> Iterator[Answer]:
@@ -52,7 +53,7 @@ def replay_level_file(trace: Path, empty_mm: int, full_mm: int, tally: Tally) ->
     from derb_tools.replay import replay_level
     from derb_tools.trace_samples import level_samples
 
-    return replay_level(level_samples(trace, tally), empty_mm, full_mm)
+    return replay_level(with_progress(level_samples(trace, tally)), empty_mm, full_mm)
 
 
 def _score_parking(trace: Path, truth: Truth, replayed: str | None, tally: Tally) -> ParkingFigures:
