@@ -269,8 +269,10 @@ def test_other_traps_are_warned_of() -> None:
 
 
 def test_lives_are_said_as_people_say_them() -> None:
-    said = [energy_text.life(each) for each in (16.2, 119.9, 200, 700, 1000, 5000, math.inf)]
+    said = [energy_text.life(each) for each in (0.02, 1.9, 16.2, 119.9, 200, 700, 1000, 5000, math.inf)]
     assert said == [
+        "0.5 hours",
+        "45.6 hours",
         "16 days",
         "120 days",
         "7 months",

@@ -110,6 +110,8 @@ def life(days: float) -> str:
         return "over 10 years"
     if days >= 730:
         return f"{days / 365.25:.1f} years"
+    if days < 2:
+        return f"{days * 24:.1f} hours"
     return f"{days:.0f} days" if days < 120 else f"{days / 30.44:.0f} months"
 
 

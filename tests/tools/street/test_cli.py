@@ -1,6 +1,8 @@
+import dataclasses
 import errno
 import json
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +12,8 @@ import typer
 from derb_tools.cli import build_app
 from derb_tools.errors import RecordingError, ToolError
 from derb_tools.street import truth_path
+from derb_tools.street.level_score import LevelFigures
+from derb_tools.street.parking_score import ParkingFigures
 from typer.testing import CliRunner
 
 
@@ -190,3 +194,10 @@ def test_a_full_device_is_named(tmp_path: Path) -> None:
     )
     assert isinstance(result.exception, OSError)
     assert (result.exception.errno, result.exception.filename) == (errno.ENOSPC, "/dev/full")
+
+
+@pytest.mark.parametrize("figures", [ParkingFigures, LevelFigures])
+def test_the_help_tells_every_figure_of_a_score(figures: type[ParkingFigures | LevelFigures]) -> None:
+    _, told, _ = run("score", "--help")
+    words = set(re.findall(r"\w+", told))
+    assert {each.name.removeprefix("strong_") for each in dataclasses.fields(figures)} <= words

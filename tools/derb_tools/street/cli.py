@@ -123,6 +123,34 @@ def score(
     derb score trace.csv
     derb replay parking trace.csv | derb score trace.csv --replayed -
 
+    \b
+    Of a bay, of the time that is judged:
+      balanced_accuracy_pct   how much of the free and of the occupied time was
+                              told rightly, the mean of both: 50 is guessing
+      balanced_accuracy_strict_pct    the same, unknown counted as wrong
+      strong_...              without motorcycles and high clearance
+      unknown_pct, longest_wrong_s
+      true_transitions        changes of state that were to be told
+      transitions_ratio       changes told for each of them
+      ghosts_per_1000         changes told that were none, for 1000 true ones
+      missed_per_1000         true ones not told within two minutes
+      latency_median_s, latency_p95_s     from a true change until it was told
+      fault_unknown_pct, fault_wrong_pct  while the chip was stuck or overrun
+
+    \b
+    Of a container of so many readings:
+      ok_pct                  those with a level
+      mae_pct_of_depth, p95_pct_of_depth  how far the distance was wrong,
+                              depth being the empty container's
+      fill_rms_pct            level against the heap's mean height, in points
+      fill_rms_with_table_pct the same, by a table learnt on the first half
+      collections, collections_found, collections_missed, collections_wrong,
+      collection_f1           emptyings by 15 points or more
+      false_fulls, false_fulls_per_year   called full and was not
+      normal_status_pct       right statuses where nothing was wrong
+      fault_status_pct        right statuses in each fault
+      bad_levels_in_faults    wrong levels told in a fault
+
     The truth of a bay: columns t_ms,state, a row a state (free, occupied) from when it holds, a last row "end". Where a column
     excluded is 1 nothing is judged.
 
@@ -132,6 +160,7 @@ def score(
       t_ms,surface_mm,fill_pct,collected,fell_pct,fault,accepted
       0,1248.0,0.2,,0,,ok
       1800000,1249.5,0.1,full,82.5,,ok
+
     surface_mm: from the sensor to the nearest refuse; fill_pct: its mean height; collected: full or partial, at the first
     reading after an emptying by fell_pct points; fault: what was wrong, if so; accepted: the right statuses, with | between.
     """
