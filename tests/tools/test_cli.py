@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from derb_tools import cli
@@ -84,3 +85,12 @@ def test_a_stream_that_was_closed_beforehand_is_no_crash(closed: int) -> None:
     finished = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     assert (finished.returncode, finished.stderr) == (0, "")
     assert bool(finished.stdout) == (closed != 1)
+
+
+def test_output_onto_a_full_disk_fails_and_says_that_it_was_the_output() -> None:
+    command = [sys.executable, "-m", "derb_tools.cli", "boards"]
+    with Path("/dev/full").open("w") as full:
+        finished = subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False
+        )
+    assert (finished.returncode, finished.stderr) == (1, "derb: the output: No space left on device\n")

@@ -114,6 +114,8 @@ def test_a_recording_comes_from_stdin_as_well(trace: Path, monkeypatch: pytest.M
         monkeypatch.setattr("sys.stdin", stdin)
         assert [row.cells for row in read_rows(Path("-"), ("t_ms",), ())] == [{"t_ms": "1"}]
         assert not stdin.closed
+        with pytest.raises(RecordingError, match="stdin is empty"):
+            list(read_rows(Path("-"), ("t_ms",), ()))
 
 
 @pytest.mark.parametrize("cell", ["9" * 30, "-" + "9" * 30, "1e300"])

@@ -4,6 +4,7 @@ So `derb gateway` runs on a Pi that has none of the tools' packages, and a comma
 missing says which extra brings them. Exit codes: 0 done, 1 failed, 2 misused.
 """
 
+import errno
 import importlib
 import importlib.metadata
 import inspect
@@ -91,7 +92,8 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
+        full = "the output: " if error.errno == errno.ENOSPC else ""  # what is printed has no name
+        where = f"{error.filename}: " if error.filename else full
         print(f"derb: {where}{error.strerror or error}", file=sys.stderr)
         sys.exit(1)
 

@@ -54,7 +54,7 @@ def parking(trace: Trace, interpreter: InterpreterOption = Interpreter.UNIX) -> 
     Columns, in any order, others are left out:
       t_ms            milliseconds from any moment on; steps of any length, never back
       x_nt,y_nt,z_nt  nanotesla (a microtesla is 1000), any orientation
-      temp_c100       1/100 C (20.5 C is 2050)
+      temp_c100       1/100 C (20.5 C is 2050); 0 throughout if you have none
       rssi_dbm        if you have it: the signal of the node's last uplink
       restart         if you have it: cold (lost power) or warm, before this sample
 

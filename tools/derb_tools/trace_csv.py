@@ -54,9 +54,11 @@ def read_rows(path: Path, required: Sequence[str], optional: Sequence[str]) -> I
 
     Raises RecordingError.
     """
+    source: Path | int = path
+    if str(path) == "-":
+        source, path = sys.stdin.fileno(), Path("stdin")
     try:
         # utf-8-sig: spreadsheets write a byte order mark.
-        source = sys.stdin.fileno() if str(path) == "-" else path
         with open(source, encoding="utf-8-sig", newline="", closefd=source is path) as file:
             yield from _read_open(path, file, required, optional)
     except UnicodeDecodeError as error:

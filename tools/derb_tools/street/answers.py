@@ -21,13 +21,14 @@ NUMBERS = ("distance_mm", "level_pct")
 
 def read_answers(replayed: str, word: tuple[str, Sequence[str]]) -> list[Answer]:
     """The answers in a file, in stdin if it is "-". Raises RecordingError naming the line, OSError."""
+    where = "stdin" if replayed == "-" else replayed
     try:
         text = sys.stdin.read() if replayed == "-" else Path(replayed).read_text("utf-8")
     except UnicodeDecodeError as error:
-        raise RecordingError(f"{replayed} is not a text file in UTF-8: {error.reason}") from error
-    answers = list(_answers(replayed, text.split("\n"), *word))
+        raise RecordingError(f"{where} is not a text file in UTF-8: {error.reason}") from error
+    answers = list(_answers(where, text.split("\n"), *word))
     if not answers:
-        raise RecordingError(f"{replayed} has no answers: did `derb replay` fail?")
+        raise RecordingError(f"{where} has no answers: did `derb replay` fail?")
     return answers
 
 

@@ -224,7 +224,8 @@ def _print_list(abouts: Mapping[str, str]) -> None:
 
 def _say(target: Path, count: int, what: str) -> None:
     beside = "no truth" if _is_stream(target) else truth_path(target).name
-    print(f"{target} and {beside}: {count} {what}", file=sys.stderr)
+    where = "stdout" if str(target) == "-" else target
+    print(f"{where} and {beside}: {count} {what}", file=sys.stderr)
 
 
 def _rounded(figures: Mapping[str, Any]) -> dict[str, Any]:
