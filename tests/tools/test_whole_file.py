@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from derb_tools.whole_file import whole_file, write_whole
+from derb_tools.whole_file import whole_file, write_whole, write_whole_secret
 
 
 def names(folder: Path) -> list[str]:
@@ -53,3 +53,13 @@ def test_what_is_no_ordinary_file_is_not_replaced_by_one(tmp_path: Path) -> None
         with pytest.raises(FileExistsError, match="no ordinary file"):
             write_whole(path, "x")
     assert (tmp_path / "pipe").is_fifo()
+
+
+def test_a_secret_is_its_owners_whoever_might_read_what_was_there(tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    path.write_text("old")
+    path.chmod(0o644)
+    write_whole_secret(path, b"\0\xff")
+    assert path.read_bytes() == b"\0\xff"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert names(tmp_path) == ["a.bin"]

@@ -38,6 +38,7 @@ def flash(*arguments: str | Path) -> tuple[int, str, str]:
 
 def test_an_image_for_later_is_built_and_is_its_owners_only(street: Path) -> None:
     out = street / "b-1.bin"
+    out.write_text("old")  # and anybody's to read
     files = ("--registry", street / "registry.toml", "--settings", street / "street.toml")
     code, said, _ = flash(
         "firebeetle2-esp32-e", *files, "--node", NODE.upper(), "--image", image_file(), "--out", out
@@ -76,6 +77,10 @@ def test_a_wrong_image_file_or_settings_are_refused_in_a_sentence(street: Path) 
     bare = ("firebeetle2-esp32-e", "--bare", "--out", street / "x.bin", "--image")
     assert "cut.bin: its application is damaged or cut off" in flash(*bare, street / "cut.bin")[2]
     assert "none.bin: cannot be read: No such file" in flash(*bare, street / "none.bin")[2]
+    (street / "street.toml").write_text('ssid = "derb"\nempty_mm = 200\n')
+    given = ("--settings", street / "street.toml", "--registry", street / "registry.toml", "--node", NODE)
+    told = flash("firebeetle2-esp32-e", *given, "--out", street / "x.bin", "--image", street / "none.bin")[2]
+    assert "full_mm (250) must be less than empty_mm (200)" in told  # before any image is looked for
     (street / "street.toml").write_text("sid = 5\n")
     code, _, said = flash("--registry", street / "registry.toml", "--settings", street / "street.toml")
     assert code == 1

@@ -21,6 +21,7 @@ from derb_tools.flash.image_store import ImageStore, default_store
 from derb_tools.flash.node_file import NodeFile, read_node_file
 from derb_tools.flash.steps import Steps
 from derb_tools.flash.trial import Checks, try_it
+from derb_tools.whole_file import write_whole_secret
 
 BoardArgument = Annotated[
     str | None,
@@ -144,8 +145,7 @@ def _only_build(wish: Wish, node: str | None, store: ImageStore, out: Path) -> N
     except ValueError as error:
         raise AskedWrong(f"--node {node}: {error}") from None
     made = image_without_board(*wish.board, who, wish, store)
-    out.touch(mode=0o600)  # it holds the node's secrets
-    out.write_bytes(made.whole[made.begin :])
+    write_whole_secret(out, made.whole[made.begin :])
     print(f"{out}: {made.size} bytes of content; write it at {made.begin:#x}")
 
 

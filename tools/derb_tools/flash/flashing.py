@@ -59,6 +59,7 @@ def flash(port: str, wish: Wish, store: ImageStore, steps: Steps, tell: Tell) ->
         name, board = wish.board or guessed_board(found.chip, usb_of(port))
         check_chip(name, board, found.chip, port)
         check_flash_size(board, found.flash_bytes)
+        entries = entries_for(name, board, found.node, wish)  # a mistake in them is told before a download
         said.append(f"{board.name}, {found.chip}, {found.flash_bytes >> 20} MB, {found.node}")
     pulled = None if wish.forget_readings else _saved(port, wish.mode, found, steps, tell)
     with steps.step("image") as said:
@@ -67,7 +68,7 @@ def flash(port: str, wish: Wish, store: ImageStore, steps: Steps, tell: Tell) ->
         said.append(f"MicroPython {version_of(micropython)} for {board.image}, whole")
     with steps.step("build") as said:
         check_tls(wish.nodes, micropython)
-        image = build(board, micropython, firmware_dir(), entries_for(name, board, found.node, wish))
+        image = build(board, micropython, firmware_dir(), entries)
         line_bytes = image.compressed()
         said.append(f"{image.size >> 10} kB, {line_bytes >> 10} kB on the line")
     with steps.step("write") as said, steps.bar(image.size) as advance:
@@ -139,9 +140,10 @@ def entries_for(name: str, board: Board, node: str, wish: Wish) -> Entries:
 
 def image_without_board(name: str, board: Board, node: str, wish: Wish, store: ImageStore) -> BoardImage:
     """The image for the node with that id, with no board at hand."""
+    entries = entries_for(name, board, node, wish)
     micropython = checked_image(board, wish.image, store)
     check_tls(wish.nodes, micropython)
-    return build(board, micropython, firmware_dir(), entries_for(name, board, node, wish))
+    return build(board, micropython, firmware_dir(), entries)
 
 
 def version_of(image: MicroPythonImage) -> str:
