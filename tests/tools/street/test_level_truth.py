@@ -58,3 +58,13 @@ def test_what_is_no_truth_is_named_with_its_place(tmp_path: Path, text: str, wor
         read_level_truth(path)
     assert words in str(refused.value)
     assert str(path) in str(refused.value)
+
+
+@pytest.mark.parametrize("where", [0, 300])
+def test_what_is_no_text_is_no_truth(tmp_path: Path, where: int) -> None:
+    path = tmp_path / "x.truth.csv"
+    text = bytearray((FIRST + HEADER + "\n" + "0,800.0,50.0,,0.0,,ok\n" * 20).encode())
+    text[where] = 0xFF
+    path.write_bytes(text)
+    with pytest.raises(RecordingError, match="x.truth.csv is not a text file in UTF-8"):
+        read_level_truth(path)

@@ -40,7 +40,7 @@ class LevelTruth:
 
 
 def is_level_truth(path: Path) -> bool:
-    """Whether a truth file is a level recording's. Raises OSError, UnicodeDecodeError."""
+    """Whether a truth file is a level recording's. Raises OSError, RecordingError."""
     return _first_line(path).startswith(MARK)
 
 
@@ -107,8 +107,11 @@ def _depths(path: Path) -> tuple[int, int]:
 
 
 def _first_line(path: Path) -> str:
-    with path.open(encoding="utf-8-sig") as file:
-        return file.readline(LINE_MAX_CHARACTERS)
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            return file.readline(LINE_MAX_CHARACTERS)
+    except UnicodeDecodeError as error:
+        raise RecordingError(f"{path} is not a text file in UTF-8: {error.reason}") from None
 
 
 def _number(row: Row, column: str, low: int, high: int) -> float:

@@ -24,20 +24,13 @@ def score_files(trace: Path, truth: Path, replayed: str | None, references: bool
 
     Raises ToolError, OSError.
     """
-    if _is_level(truth):
+    if is_level_truth(truth):
         yield "derb", _score_level(trace, truth, replayed, tally)
         return
     known = read_truth(truth)
     yield "derb", _score_parking(trace, known, replayed, tally)
     if references:
         yield from _score_references(trace, known)
-
-
-def _is_level(truth: Path) -> bool:
-    try:
-        return is_level_truth(truth)
-    except UnicodeDecodeError as error:
-        raise RecordingError(f"{truth} is not a text file in UTF-8: {error.reason}") from error
 
 
 def replay_parking_file(trace: Path, tally: Tally) -> Iterator[Answer]:
