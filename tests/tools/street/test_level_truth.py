@@ -66,5 +66,5 @@ def test_what_is_no_text_is_no_truth(tmp_path: Path, where: int) -> None:
     text = bytearray((FIRST + HEADER + "\n" + "0,800.0,50.0,,0.0,,ok\n" * 20).encode())
     text[where] = 0xFF
     path.write_bytes(text)
-    with pytest.raises(RecordingError, match="x.truth.csv is not a text file in UTF-8"):
+    with pytest.raises(RecordingError, match=r"x\.truth\.csv is not a text file in UTF-8"):
         read_level_truth(path)
