@@ -1,6 +1,6 @@
 """Parking detection on every street of the simulator, beside two references on the same recordings, worst street first.
 
-    bench_streets.py [--seeds 401,402,403] [--days 0.5] [--rssi] [STREET ...]
+    bench_streets.py [--seeds 401,402,403] [--days 0.5] [--rssi] [--period SECONDS] [STREET ...]
 
 The firmware's own detection runs in MicroPython. The references are the fixed threshold of a commercial sensor and the
 adaptive baseline of the literature (derb_tools.street.references says which). Seeds from 401 on were never used for
@@ -41,9 +41,12 @@ def samples_of(trace: Trace) -> Iterator[ParkingSample]:
         before_ms = t_ms
 
 
-def figures(name: str, seed: int, days: float, rssi: bool) -> dict[str, ParkingFigures]:
+def figures(
+    name: str, seed: int, days: float, rssi: bool, period_s: float | None
+) -> dict[str, ParkingFigures]:
     """Figures of the firmware and of the references on one recording."""
-    trace = parking_trace(name, seed, days * FAST.get(name, 1.0), rssi=rssi)
+    part = FAST.get(name, 1.0) if period_s is None else 1.0
+    trace = parking_trace(name, seed, days * part, rssi=rssi, period_s=period_s)
     ours = [(int(change["t_ms"]), str(change["state"])) for change in replay_parking(samples_of(trace))]
     found = {"derb": score_parking(trace.truth, ours)}
     for reference, detect in REFERENCES.items():
@@ -86,11 +89,14 @@ def main() -> None:
     parser.add_argument("--seeds", default=",".join(map(str, SEEDS)))
     parser.add_argument("--days", type=float, default=0.5)
     parser.add_argument("--rssi", action="store_true")
+    parser.add_argument("--period", type=float, help="seconds between samples, instead of each street's own")
     wanted = parser.parse_args()
     seeds = [int(seed) for seed in wanted.seeds.split(",")]
     with ProcessPoolExecutor(2) as pool:
         futures = {
-            name: [pool.submit(figures, name, seed, wanted.days, wanted.rssi) for seed in seeds]
+            name: [
+                pool.submit(figures, name, seed, wanted.days, wanted.rssi, wanted.period) for seed in seeds
+            ]
             for name in wanted.streets
         }
         rows = [row(name, [future.result() for future in waiting]) for name, waiting in futures.items()]
