@@ -20,12 +20,15 @@ _MOST_UPLINKS = const(4)  # fading is not independent for ever
 # So much louder than an empty bay: 7 dB.
 _UNCOVERED = const(112)
 _LEFT = const(-400)
-_MOST_KNOWN = const(127)
+_MOST_KNOWN = const(63)
+_SEEN_BIT = const(64)
 _LEFT_BIT = const(128)
 _FREE_SURE = const(-64)  # 1/64 nats
 _TAKEN_SURE = const(256)
 _MOST_FOR = const(448)
 _MOST_AGAINST = const(-160)
+# While it has heard one level alone: that may be what comes through the car it was installed under.
+_ONE_LEVEL = const(-40)
 _VARIANCE = const(22)  # dB^2: fading, and cars beside the bay
 _FORM = "<hhhBB"
 SIZE = 8
@@ -40,6 +43,7 @@ class Radio:
         self._last = 0
         self._n = 0
         self._known = 0
+        self._seen = False
         self.left = False
         self.evidence = 0
 
@@ -67,12 +71,16 @@ class Radio:
         if louder > _UNCOVERED and self._n > 3:
             # What was taken for an empty bay's level was heard through a car.
             self._free = self._mean
-            self.left = True
+            self.left = self._seen = True
             louder = 0
+        elif louder < -_UNCOVERED and self._n > 3:
+            self._seen = True
         n = min(self._n - 1, _MOST_UPLINKS)
         ratio = -n * (2 * louder + _CAR) * (_CAR >> 4) * 64 // (2 * _VARIANCE * 16)
         if ratio < 0 and louder < -(_CAR >> 2):
             ratio = 0  # a motorcycle takes little
+        elif ratio < 0 and not self._seen:
+            ratio = max(ratio, _ONE_LEVEL)
         self.evidence = max(_LEFT if self.left else _MOST_AGAINST, min(_MOST_FOR, ratio))
 
     def _learn(self, level, lean):
@@ -84,13 +92,14 @@ class Radio:
 
     def pack_into(self, record, offset):
         """Write SIZE bytes."""
-        known = self._known | (_LEFT_BIT if self.left else 0)
+        known = self._known | (_SEEN_BIT if self._seen else 0) | (_LEFT_BIT if self.left else 0)
         struct.pack_into(_FORM, record, offset, self._free, self._mean, self._last, self._n, known)
 
     def unpack_from(self, record, offset):
         """The inverse of `pack_into`."""
         self._free, self._mean, self._last, self._n, known = struct.unpack_from(_FORM, record, offset)
         self._known = known & _MOST_KNOWN
+        self._seen = known & _SEEN_BIT != 0
         self.left = known >= _LEFT_BIT
         self.evidence = 0
         if self._known >= _LEAST and self._n > 2:

@@ -106,6 +106,28 @@ def test_the_radio_speaks_for_a_car_only_once_it_knows_the_empty_bay():
     assert -200 < radio.evidence < 0
 
 
+def test_a_radio_that_heard_one_level_alone_says_little_against_a_car():
+    radio = Radio()
+    for k in range(60):
+        radio.hear(-84 + k % 5 - 2, -200)
+    radio.begin()
+    for k in range(8):
+        radio.hear(-84 + k % 5 - 2, 60)
+    assert -64 < radio.evidence < 0
+    kept = bytearray(8)
+    for level in (-71, -84):
+        radio.begin()
+        for k in range(8):
+            radio.hear(level + k % 5 - 2, 60)
+    radio.begin()
+    for k in range(8):
+        radio.hear(-71 + k % 5 - 2, 60)
+    radio.pack_into(kept, 0)
+    again = Radio()
+    again.unpack_from(kept, 0)
+    assert again.evidence == radio.evidence < -100
+
+
 def test_the_radio_says_nothing_of_a_motorcycle():
     radio = Radio()
     for k in range(40):
