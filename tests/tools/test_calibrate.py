@@ -88,7 +88,7 @@ def test_a_bay_in_which_something_moves_is_not_learnt(tmp_path: Path) -> None:
         with pytest.raises(NotSteady, match="nothing was written"):
             learn_bay(prompt, 1, drawn.append)
         assert drawn[-1].count("\n") == 2
-        assert "bay" not in board.nvs()["derb"]  # before it goes back to work, and remembers the bay by itself
+        assert "bay" not in board.nvs()["derb"]  # at work it remembers the bay by itself
 
 
 @pytest.mark.parametrize(
