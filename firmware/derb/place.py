@@ -44,6 +44,7 @@ _RULED_SHIFT = const(6)
 _RULED = const(220)
 _SUDDEN_MS = const(2500)
 _SPARSE_MS = const(2500)
+_SHOWN_MS = const(3750)  # samples farther apart show less of how the field moves, the less the farther
 _STRONG_NT = const(2500)
 _STEP_NT = const(1000)
 _BUSTLE_NT = const(2500)
@@ -109,9 +110,12 @@ class Place:
         self.sized = sized = self.unrest.size(x, y, z)
         self.peak = max(1, episode.peak - noise)
         self.blur = 150 + noise // 2
-        dull = episode.sparse_ms > _SPARSE_MS or (episode.unseen_ms > _SPARSE_MS and not episode.moves)
+        gap_ms = episode.sparse_ms if episode.moves else max(episode.sparse_ms, episode.unseen_ms)
+        dull = gap_ms > _SPARSE_MS
         self._seen = episode.moves >= 2 or not dull
-        straight = self._judge_manner(episode, dull)
+        straight = self._judge_manner(episode) and not dull
+        if gap_ms > _SHOWN_MS:
+            self._doubt = self._doubt * _SHOWN_MS // gap_ms
         rare_own = ln64(64 + self._pace * 64 // (_OWN_PACE << 8)) - 266
         self._doubt += rare_own
         peak = max(1, episode.sized_peak - noise)
@@ -124,8 +128,7 @@ class Place:
             likely = max(likely, ln_spread(step, _NEAR[k]) - _SHARE[k])
         rare = ln_spread(step, _RARE_NT) - (_RARE_STRAIGHT if straight else _RARE)
         self.ln_else = max(likely, rare) + self.ln_peak
-        if not dull:
-            self.ln_else += self.habits.share(step)
+        self.ln_else += self.habits.share(step)
         self.ln_own = self._suits(step) - self._doubt
 
     def _look_across(self, episode):
@@ -141,11 +144,8 @@ class Place:
         self.ln_else = max(ln_spread(step, 700) - 40, ln_spread(step, 2000) - 90, ln_spread(step, 6000) - 250)
         self.ln_own = self._suits(step) - self._doubt
 
-    def _judge_manner(self, episode, dull):
+    def _judge_manner(self, episode):
         # Returns whether it was quick and straight, as a magnet that is put down.
-        self._doubt = 0
-        if dull:
-            return False
         straight = False
         bend = episode.bend - 2 * episode.noise
         manner = _MANNER[min(episode.moves, 3)]
@@ -202,7 +202,7 @@ class Place:
         moves = episode.moves
         if episode.unseen_ms >= _GAP_MS and episode.moves < 2:
             return
-        if self._seen and abs(elsewhere) > _SURE:
+        if abs(elsewhere) > _SURE:
             self.habits.learn(self.step, self.peak, elsewhere > 0)
         elsewhere = elsewhere > _SURE
         if self.sized > _STEP_NT:
