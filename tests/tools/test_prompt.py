@@ -52,6 +52,20 @@ def test_a_program_left_running_and_a_paste_left_open_are_ended(desk: Desk) -> N
         assert third.call("1 + 1") == 2
 
 
+def test_ctrl_c_again_and_again_ends_no_board(desk: Desk) -> None:
+    port = desk.prompt()._port
+    port.write(b"\x02")
+    for each in range(60):
+        if each % 20 == 10:
+            desk.plugged.press_reset()  # while it starts, too
+        port.write(b"while 1: bytearray(200000)\r\r\r")
+        time.sleep(each % 7 * 3e-3)
+        port.write(b"\x03" * (2 + each % 3))
+        port.read(port.inWaiting())
+    assert desk.plugged.failure is None
+    assert len(desk.plugged.results) >= 3
+
+
 def test_nobody_at_the_other_end_is_said_in_time(desk: Desk) -> None:
     begun_s = time.monotonic()
     with pytest.raises(NodeSilent, match="Nothing was heard"):

@@ -9,16 +9,24 @@ import sys
 import termios
 import tty
 from pathlib import Path
+from typing import NamedTuple
 
 from .launcher import PipePairs, Pipes, boot_script, found_program
 
-# Python's own handler would make it look as if MicroPython minded Ctrl-C before it does.
-_PYPI = (
-    "import signal, sys, micropython_unix\n"
-    "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
-    "sys.exit(micropython_unix.main())"
-)
+# Ctrl-C is ignored until MicroPython minds it; Python, which starts some of them, would take it for its own and die of it.
+_IGNORING = 'trap "" INT; exec "$0" "$@"'
+_PYPI = "import sys, micropython_unix; sys.exit(micropython_unix.main())"
 _SIGINT_BIT = 1 << 1
+# MicroPython looks for a Ctrl-C between two bytecodes, after milliseconds when it compiles or collects garbage. Its unix port
+# dies of a second one that comes sooner; a chip takes both for one.
+_SEEN_TICKS = 5
+
+
+class _Life(NamedTuple):
+    """Whether a process runs rather than waits, and for how long it has, in clock ticks (10 ms)."""
+
+    running: bool
+    ticks: int
 
 
 class PromptLauncher:
@@ -28,10 +36,12 @@ class PromptLauncher:
         self._console = console
         self._heap_kb = heap_kb
         self._process: subprocess.Popen[bytes] | None = None
+        self._told_at: _Life | None = None
         self._silent_fd = -1
 
     def start(self) -> Pipes:
         """Start the harness on a terminal with nothing left in it of the board's former life."""
+        self._told_at = None
         pairs = PipePairs()
         orders, silent, messages = pairs.child_ends()
         console = os.open(self._console, os.O_RDWR | os.O_NOCTTY)
@@ -62,14 +72,31 @@ class PromptLauncher:
             os.close(self._silent_fd)
 
     def interrupt(self) -> bool:
-        """Ctrl-C: tell the running program, if it minds."""
+        """Ctrl-C: tell the running program, if it minds. One that has not seen the last one yet sees both as one."""
         process = self._process
-        return process is not None and _interrupted(process)
+        if process is None:
+            return False
+        before, now = self._told_at, _life(process.pid)
+        if before and now and now.running and now.ticks - before.ticks < _SEEN_TICKS:
+            return True
+        if not _interrupted(process):
+            return False
+        self._told_at = _life(process.pid)
+        return True
 
     def _command(self) -> list[str]:
         program = os.environ.get("MICROPYTHON", "")
         start = [found_program(program)] if program else [sys.executable, "-c", _PYPI]
-        return [*start, "-X", f"heapsize={self._heap_kb}k", "-i", str(boot_script())]
+        return [
+            "/bin/sh",
+            "-c",
+            _IGNORING,
+            *start,
+            "-X",
+            f"heapsize={self._heap_kb}k",
+            "-i",
+            str(boot_script()),
+        ]
 
 
 def _interrupted(process: subprocess.Popen[bytes]) -> bool:
@@ -86,6 +113,14 @@ def _interrupted(process: subprocess.Popen[bytes]) -> bool:
     finally:
         process.send_signal(signal.SIGCONT)
     return True
+
+
+def _life(pid: int) -> _Life | None:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None  # it has just ended
+    return _Life(fields[0] != "S", int(fields[11]) + int(fields[12]))
 
 
 def _catches_interrupt(pid: int) -> bool:
