@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from derb_gateway.config import BrokerSettings
@@ -19,7 +20,7 @@ from derb_tools.board import HcSr04, Lis3mdl, SimBoard, WakeResult
 from derb_tools.demo.ledger import Balance, Ledger, balance, count_keys
 from derb_tools.demo.plan import Kind, PlannedNode, Ports, gateway_toml, make_board, write_site
 from derb_tools.demo.upstream import Upstream
-from gateway.kit import DEADLINE_S, free_port, listening
+from gateway.kit import DEADLINE_S, eventually, free_port, listening
 
 EARTH = (29000, -300, 30000)
 CAR = (9000, -4000, 12000)
@@ -198,8 +199,10 @@ class Rig:
         await self.each(until_empty)
 
     async def arrived_upstream(self, expected: int, within_s: float = DEADLINE_S) -> None:
-        """Wait until so many readings took effect upstream, or the time is over: the balance will tell."""
+        """Wait until so many readings took effect upstream and are in the files, or the time is over: the balance will tell."""
         await self.upstream.holds(expected, within_s)
+        with suppress(AssertionError):
+            await eventually(lambda: len(self.file_counts()) >= expected, within_s)
 
     def file_counts(self) -> Counter[str]:
         """How often each reading stands in the forwarded files."""
