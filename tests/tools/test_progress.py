@@ -31,6 +31,7 @@ def test_a_terminal_alone_is_told(stderr: io.StringIO, said: bool, monkeypatch: 
 
 
 def test_a_short_one_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stderr", Terminal())
+    stderr = Terminal()
+    monkeypatch.setattr(sys, "stderr", stderr)
     assert list(with_progress(samples(), lambda: 0.0)) == list(samples())
-    assert sys.stderr.getvalue() == ""  # type: ignore[attr-defined]
+    assert stderr.getvalue() == ""
