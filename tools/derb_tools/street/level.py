@@ -86,7 +86,7 @@ def recorded(
 
 
 def write_level_trace(trace: LevelTrace, path: Path) -> None:
-    """The CSV that `derb replay level` reads, and the truth beside it; both whole or neither. OSError."""
+    """The CSV that `derb replay level` reads, and before it the truth beside it; each is whole or not written. OSError."""
     about = f"scenario={trace.scenario} seed={trace.seed} container={trace.container.name}"
     with whole_file(path) as file, whole_file(truth_path(path)) as beside:
         file.writelines(level_trace_lines(trace))

@@ -74,7 +74,7 @@ def truth_path(trace: Path) -> Path:
 
 
 def write_trace(trace: Trace, path: Path) -> None:
-    """The CSV that `derb replay parking` reads, and the truth beside it; both whole or neither. OSError."""
+    """The CSV that `derb replay parking` reads, and before it the truth beside it; each is whole or not written. OSError."""
     with whole_file(path) as file, whole_file(truth_path(path)) as beside:
         file.writelines(trace_lines(trace))
         beside.writelines(_truth_lines(trace.truth, f"parking scenario={trace.scenario} seed={trace.seed}"))
