@@ -41,7 +41,7 @@ _BLIND_MS = const(60000)
 _STUCK_SAMPLES = const(60)
 _STUCK_MS = const(600000)
 
-_VERSION = const(5)
+_VERSION = const(6)
 _FORM = "<BBBii"
 _HEAD_SIZE = const(11)
 _SIZE = _HEAD_SIZE + _SUPPOSITIONS_SIZE + _EPISODES_SIZE + _RADIO_SIZE + 4

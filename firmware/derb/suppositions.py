@@ -19,7 +19,7 @@ except ImportError:  # CPython
 
 
 from derb.evidence import NEVER
-from derb.field_math import length
+from derb.field_math import length, ln64
 from derb.place import SIZE as _PLACE_SIZE
 from derb.place import Place
 from derb.steps import SIZE as _STEPS_SIZE
@@ -36,6 +36,10 @@ _SOON_MS = const(10000)
 _HASTE_MS = const(60000)
 _HASTE = const(160)
 _FIRST_LOST = const(-260)
+# One bay in two is taken again within so long, one vehicle in two is gone; both have long tails: 1 / (1 + t / median) is left.
+_GAP_S = const(1200)
+_STAY_S = const(3600)
+_LONGEST_S = const(65535)
 _MERGE_NT = const(700)
 _NEAR = const(100)
 _SHIFT = const(4)  # kept in 16 nT
@@ -43,7 +47,9 @@ _FAR_NT = const(500000)
 _FRESH = const(4)
 _ONE = "<BhhhhB"
 _ONE_SIZE = const(10)
-SIZE = 1 + _MOST * _ONE_SIZE + _STEPS_SIZE + _PLACE_SIZE
+_HEAD = "<BH"
+_HEAD_SIZE = const(3)
+SIZE = _HEAD_SIZE + _MOST * _ONE_SIZE + _STEPS_SIZE + _PLACE_SIZE
 
 
 class Suppositions:
@@ -58,6 +64,7 @@ class Suppositions:
         self._at = [0] * (3 * _MOST)
         self._others = [0] * _MOST  # bit k: not this bay's vehicle made step k
         self._fresh = [False] * _MOST  # this bay's vehicle made the last step
+        self._held_s = 0  # since free or occupied became the likelier
 
     def refine(self, x, y, z):
         """The field since the last step turns out to lie (x, y, z) nT farther."""
@@ -92,6 +99,8 @@ class Suppositions:
         place = self.place
         place.pass_time(since_ms + episode.lasted_ms)
         self.steps.pass_time(since_ms + episode.lasted_ms)
+        taken = self.lean() > 0
+        self._wait(since_ms + episode.lasted_ms)
         place.look_at(episode)
         self.steps.look_at(episode.step, place.blur, place.ln_peak)
         readings = []
@@ -101,6 +110,17 @@ class Suppositions:
         if place.sized > 600:
             self.steps.keep(episode.step)
         place.learn(episode, elsewhere)
+        if (self.lean() > 0) != taken:
+            self._held_s = 0
+
+    def _wait(self, ms):
+        # Bays stay free for less long than vehicles stay: the longer either has lasted, the likelier is it occupied.
+        before = self._held_s
+        self._held_s = now = min(before + ms // 1000, _LONGEST_S)
+        free = ln64(_GAP_S + now) - ln64(_GAP_S + before)
+        occupied = ln64(_STAY_S + now) - ln64(_STAY_S + before)
+        for i in range(self._n):
+            self._weight[i] -= free if self._kind[i] == FREE else occupied
 
     def _read(self, readings, i, step, since_ms):
         # (weight, kind, x, y, z, others, fresh, of this bay)
@@ -181,8 +201,8 @@ class Suppositions:
 
     def pack_into(self, record, offset):
         """Write SIZE bytes."""
-        record[offset] = self._n
-        at = offset + 1
+        struct.pack_into(_HEAD, record, offset, self._n, self._held_s)
+        at = offset + _HEAD_SIZE
         for i in range(_MOST):
             x, y, z = self._at[3 * i : 3 * i + 3]
             kind = self._kind[i] | (_FRESH if self._fresh[i] else 0)
@@ -196,8 +216,9 @@ class Suppositions:
 
     def unpack_from(self, record, offset):
         """The inverse of `pack_into`, but that fields are kept in 16 nT."""
-        self._n = min(max(record[offset], 1), _MOST)
-        at = offset + 1
+        n, self._held_s = struct.unpack_from(_HEAD, record, offset)
+        self._n = min(max(n, 1), _MOST)
+        at = offset + _HEAD_SIZE
         for i in range(_MOST):
             kind, self._weight[i], x, y, z, self._others[i] = struct.unpack_from(_ONE, record, at)
             self._kind[i] = kind & 3

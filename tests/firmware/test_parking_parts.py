@@ -6,6 +6,8 @@ from derb.field_math import isqrt, ln64
 from derb.habits import SIZE, Habits
 from derb.radio import Radio
 from derb.steps import Steps
+from derb.suppositions import SIZE as SUPPOSITIONS_SIZE
+from derb.suppositions import Suppositions
 from derb.unrest import Unrest
 
 
@@ -190,3 +192,42 @@ def test_habits_are_remembered_at_their_extremes():
         assert again.share(step) == habits.share(step)
     # What a place keeps of its own, its unrest's moments, its habits.
     assert place.SIZE == 8 + 24 + SIZE
+
+
+class _Passing:
+    """A lorry in the lane: a swing that leaves nothing behind."""
+
+    step = (0, 0, 0)
+    noise = 100
+    peak = sized_peak = 2000
+    bend = 300
+    moves = 2
+    lasted_ms = 6000
+    sparse_ms = unseen_ms = 1000
+
+
+def _after(suppositions, ms, times=1):
+    for _ in range(times):
+        suppositions.weigh(_Passing, ms)
+    return suppositions.lean()
+
+
+def test_the_longer_a_bay_is_said_to_be_free_the_less_surely_it_is_and_within_bounds():
+    soon = _after(Suppositions(), 60000)
+    an_hour = _after(Suppositions(), 3600000)
+    # (1 + 60 / 20) / (1 + 60 / 60): a free bay is taken sooner than a vehicle leaves.
+    assert abs(an_hour - soon - 64 * 0.69) < 8, (soon, an_hour)
+    days = _after(Suppositions(), 3600000, 60)
+    assert days < 0
+    assert an_hour <= days <= soon + 64 * 1.1 + 8, (soon, an_hour, days)
+
+
+def test_how_long_it_was_free_is_remembered():
+    suppositions = Suppositions()
+    _after(suppositions, 1800000)
+    record = bytearray(SUPPOSITIONS_SIZE)
+    suppositions.pack_into(record, 0)
+    again = Suppositions()
+    again.unpack_from(record, 0)
+    assert _after(again, 1800000, 3) == _after(suppositions, 1800000, 3)
+    assert _after(again, 1800000) != _after(Suppositions(), 1800000)
