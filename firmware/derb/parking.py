@@ -30,6 +30,8 @@ OCCUPIED = const(2)
 
 # 1/64 nats. Below this the odds are worse than three to two.
 _TOLD = const(24)
+# However surely the bay was left, a car may have come unseen: one time in 500.
+_UNSEEN = const(-400)
 _CONFIDENCE = (50, 62, 73, 81, 88, 92, 95, 97, 98, 99)  # percent, for each half nat
 # The resting field is known better and better for so long.
 _REFINE_MS = const(25000)
@@ -120,7 +122,7 @@ class Parking:
         return dt_ms
 
     def _decide(self, saturated):
-        lean = self._lean + self._radio.evidence
+        lean = max(self._lean, _UNSEEN) + self._radio.evidence
         if abs(lean) < _TOLD:
             self.state = UNKNOWN
         else:

@@ -29,6 +29,7 @@ _MOST_FOR = const(448)
 _MOST_AGAINST = const(-160)
 # While it has heard one level alone: that may be what comes through the car it was installed under.
 _ONE_LEVEL = const(-40)
+_FADED = const(48)  # 3 dB: the mean of the last uplinks wanders by one
 _VARIANCE = const(22)  # dB^2: fading, and cars beside the bay
 _FORM = "<hhhBB"
 SIZE = 8
@@ -84,11 +85,15 @@ class Radio:
         self.evidence = max(_LEFT if self.left else _MOST_AGAINST, min(_MOST_FOR, ratio))
 
     def _learn(self, level, lean):
-        if lean < _FREE_SURE and self.evidence <= 0:
-            self._known = min(self._known + 1, _MOST_KNOWN)
-            self._free += (level - self._free) // min(self._known, 16)
+        if lean < _FREE_SURE and self.evidence <= 0 and not self._fades():
+            self._known = n = min(self._known + 1, _MOST_KNOWN)
+            self._free += (level - self._free + (n >> 1)) // n
         elif lean > _TAKEN_SURE and self.evidence >= 0 and self._known >= _LEAST:
-            self._free += (level + _CAR - self._free) // 64
+            self._free += (level + _CAR - self._free + 32) // 64
+
+    def _fades(self):
+        # Since the field came to rest it is not so loud any more: a car that nobody saw come must not be learnt as an empty bay.
+        return self._known >= _LEAST and self._n > 4 and self._mean - self._free < -_FADED
 
     def pack_into(self, record, offset):
         """Write SIZE bytes."""

@@ -156,6 +156,33 @@ def test_a_radio_that_learnt_its_level_under_a_car_hears_the_car_leave():
     assert radio.evidence > 200
 
 
+def test_a_radio_that_grows_faint_while_the_bay_is_said_to_be_free_speaks_up_and_does_not_get_used_to_it():
+    radio = Radio()
+    for k in range(200):
+        radio.hear(-68 + k % 5 - 2, -500)
+    assert radio.evidence < 0
+    for k in range(40):
+        radio.hear(-79 + k % 5 - 2, -500)
+    assert radio.evidence > 300
+    for k in range(2000):
+        radio.hear(-79 + k % 5 - 2, -500)
+    assert radio.evidence > 300
+    for k in range(40):
+        radio.hear(-68 + k % 5 - 2, -500)
+    assert radio.evidence < 0
+
+
+def test_an_empty_bays_level_that_wanders_slowly_is_followed():
+    radio = Radio()
+    for k in range(6000):
+        radio.hear(-60 - k // 400 + k % 5 - 2, -500)  # 15 dB in all, a tenth of a dB in 40 uplinks
+        assert radio.evidence <= 0, k
+    radio.begin()
+    for k in range(8):
+        radio.hear(-86 + k % 5 - 2, -20)
+    assert radio.evidence > 200
+
+
 def test_where_only_small_steps_were_seen_a_far_one_is_unusual_and_the_other_way_round():
     habits = Habits()
     assert habits.share(500) == habits.share(9000) == 0
