@@ -16,7 +16,7 @@ except ImportError:  # CPython
 # 1/16 dB.
 _CAR = const(192)
 _LEAST = const(6)  # uplinks before a level is believed
-_MOST_UPLINKS = const(4)  # fading is not independent for ever
+_MOST_UPLINKS = const(16)
 # So much louder than an empty bay: 7 dB.
 _UNCOVERED = const(112)
 _LEFT = const(-400)
@@ -30,7 +30,9 @@ _MOST_AGAINST = const(-160)
 # While it has heard one level alone: that may be what comes through the car it was installed under.
 _ONE_LEVEL = const(-40)
 _FADED = const(48)  # 3 dB: the mean of the last uplinks wanders by one
-_VARIANCE = const(22)  # dB^2: fading, and cars beside the bay
+# dB^2: fading, of which many uplinks have the less; cars beside the bay, of which they have not.
+_FADING = const(16)
+_BESIDE = const(4)
 _FORM = "<hhhBB"
 SIZE = 8
 
@@ -76,8 +78,8 @@ class Radio:
             louder = 0
         elif louder < -_UNCOVERED and self._n > 3:
             self._seen = True
-        n = min(self._n - 1, _MOST_UPLINKS)
-        ratio = -n * (2 * louder + _CAR) * (_CAR >> 4) * 64 // (2 * _VARIANCE * 16)
+        variance = (_BESIDE << 4) + (_FADING << 4) // min(self._n - 1, _MOST_UPLINKS)
+        ratio = -(2 * louder + _CAR) * (_CAR >> 4) * 64 // (2 * variance)
         if ratio < 0 and louder < -(_CAR >> 2):
             ratio = 0  # a motorcycle takes little
         elif ratio < 0 and not self._seen:
