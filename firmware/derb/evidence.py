@@ -31,6 +31,8 @@ _WEAK_SPREAD = const(82)
 _WEAK_PEAK_NT = const(2000)
 _WEAK_PEAK_SPREAD = const(82)
 _LEAST_NT = const(200)
+# One in 20 of those whose iron is high stands with less; none of the 67 with less than twice that.
+_FAINT_NT = const(800)
 
 
 def ln_spread(far_nt, sigma_nt):
@@ -57,7 +59,7 @@ def ln_own(step_nt, peak_nt, seen, step=_OWN, peak=0):
     strong = -(s - step) * (s - step) // _OWN_SPREAD + ln_own_peak(step_nt, peak_nt, seen, peak)
     off = s - _WEAK
     weak = 18 - _WEAK_SHARE - off * off // _WEAK_SPREAD + ln_weak_peak(step_nt, peak_nt, seen)
-    return max(strong, weak) - 3 * s - _LN_SPHERE
+    return max(strong, weak) - 3 * s - _LN_SPHERE + ln_stands(step_nt)
 
 
 def ln_peak(stands_nt):
@@ -77,3 +79,8 @@ def ln_weak_peak(stands_nt, peak_nt, seen):
     """The same for one whose iron is high, or little."""
     off = ln64(peak_nt) - ln64(_WEAK_PEAK_NT + stands_nt * 6 // 5)
     return -(off * off // _WEAK_PEAK_SPREAD + 24) if seen or off > 0 else 0
+
+
+def ln_stands(stands_nt):
+    """Return by how much less likely than a log-normal has it a vehicle is to stand with so little: 0, or below it."""
+    return -(max(0, _FAINT_NT - stands_nt) >> 1)

@@ -10,7 +10,7 @@ except ImportError:  # CPython
         return value
 
 
-from derb.evidence import ln_match, ln_own, ln_own_peak, ln_spread, ln_weak_peak
+from derb.evidence import ln_match, ln_own, ln_own_peak, ln_spread, ln_stands, ln_weak_peak
 from derb.field_math import length, ln64
 from derb.habits import Habits
 from derb.unrest import Unrest
@@ -177,7 +177,7 @@ class Place:
 
     def ln_like_before(self, ln_alike):
         """Return the density of a vehicle that comes as one before it did; `ln_alike`: that of such a step."""
-        return ln_alike + self._ln_peak_of(self.step)
+        return ln_alike + self._ln_peak_of(self.step) + ln_stands(self.step)
 
     def _ln_peak_of(self, stands_nt):
         # How well the peak suits a vehicle that is known to stand with such a field.
@@ -195,7 +195,7 @@ class Place:
         moved -= _SHIFTS_SOON if soon else _SHIFTS - self.ln_peak
         if 3 * stands_nt < stood_nt:
             moved -= _VANISHES
-        return max(other, moved)
+        return max(other, moved + ln_stands(stands_nt))
 
     def learn(self, episode, elsewhere):
         """Take to heart what an episode was; `elsewhere`: by how much it is likelier that no vehicle of this bay made it."""

@@ -233,6 +233,25 @@ class _Passing:
     sparse_ms = unseen_ms = 1000
 
 
+class _Wide(_Passing):
+    """A metro's swing, or a car that drives over the node."""
+
+    step = (100, -60, 40)
+    bend = 9000
+    moves = 20
+    lasted_ms = 30000
+
+
+def test_a_wide_swing_that_leaves_nothing_behind_is_none_of_this_bays():
+    for peak in (10000, 20000, 33000, 60000):
+        _Wide.peak = _Wide.sized_peak = peak
+        here = place.Place()
+        here.look_at(_Wide)
+        assert here.ln_else > here.ln_own + 128, (peak, here.ln_else, here.ln_own)
+        alike = here.ln_like_before(ln_spread(100, 250))
+        assert here.ln_else > alike, (peak, here.ln_else, alike)
+
+
 def _after(suppositions, ms, times=1):
     for _ in range(times):
         suppositions.weigh(_Passing, ms)
