@@ -19,6 +19,9 @@ _LEAST = const(6)  # uplinks before a level is believed
 _MOST_UPLINKS = const(16)
 # So much louder than an empty bay: 7 dB.
 _UNCOVERED = const(112)
+# So many uplinks until a radio that knows both levels believes that: fading makes 7 dB of three now and then.
+_SURELY = const(6)
+_NEWLY = const(8)
 _LEFT = const(-400)
 _MOST_KNOWN = const(63)
 _SEEN_BIT = const(64)
@@ -71,9 +74,10 @@ class Radio:
 
     def _weigh(self, louder):
         # Two normal distributions, 12 dB apart: the likelihood ratio of their mean so far.
-        if louder > _UNCOVERED and self._n > 3:
+        if louder > _UNCOVERED and self._n > (_SURELY if self._seen else 3):
             # What was taken for an empty bay's level was heard through a car.
             self._free = self._mean
+            self._known = min(self._known, _NEWLY)
             self.left = self._seen = True
             louder = 0
         elif louder < -_UNCOVERED and self._n > 3:

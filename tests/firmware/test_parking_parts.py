@@ -172,6 +172,32 @@ def test_a_radio_that_grows_faint_while_the_bay_is_said_to_be_free_speaks_up_and
     assert radio.evidence < 0
 
 
+def test_three_loud_uplinks_do_not_unsettle_a_radio_that_knows_both_levels_and_more_are_not_believed_for_ever():
+    radio = Radio()
+    for level, lean in ((-70, -500), (-83, 500), (-70, -500)):
+        radio.begin()
+        for k in range(80):
+            radio.hear(level + k % 5 - 2, lean)
+    radio.begin()
+    for dbm in (-70, -61, -60, -61):
+        radio.hear(dbm, -100)
+    assert not radio.left
+    for k in range(8):
+        radio.hear(-60 - k % 2, -100)
+    assert radio.left
+    radio.begin()
+    for k in range(40):
+        radio.hear(-64 + k % 5 - 2, -500)
+    radio.begin()
+    for k in range(8):
+        radio.hear(-64 + k % 5 - 2, 20)
+    assert radio.evidence < -100
+    radio.begin()
+    for k in range(8):
+        radio.hear(-69 + k % 5 - 2, 20)
+    assert radio.evidence < 100
+
+
 def test_an_empty_bays_level_that_wanders_slowly_is_followed():
     radio = Radio()
     for k in range(6000):
