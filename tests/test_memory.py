@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from derb_tools.interpreters import micropython_command
 
+from tests.weight import weighing
 from tests.weight.weighing import (
     CONFIGS,
     ESPNOW,
@@ -64,3 +65,17 @@ def test_espnow_and_an_update_keep_their_budgets_too(mpy: Path) -> None:
 
 def test_tables_of_names_double() -> None:
     assert [table_bytes(names) for names in (0, 1, 20, 21, 1260, 1261)] == [0, 140, 140, 420, 8820, 17_780]
+
+
+def test_a_node_that_never_ends_is_asked_once_more(
+    mpy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stuck = tmp_path / "node"
+    stuck.write_text(
+        f'#!/bin/sh\n[ -e "{tmp_path}/once" ] && exec "{weighing.node()}" "$@"\n: > "{tmp_path}/once"\nexec sleep 1000\n'
+    )
+    stuck.chmod(0o755)
+    monkeypatch.setattr(weighing, "node", lambda: str(stuck))
+    monkeypatch.setattr(weighing, "LONGEST_S", 8.0)
+    assert weigh_stage(mpy, CONFIGS["level"], "", "load").resident > 0
+    assert (tmp_path / "once").exists()
