@@ -16,7 +16,7 @@ except ImportError:  # CPython
 # 1/16 dB.
 _CAR = const(192)
 _LEAST = const(6)  # uplinks before a level is believed
-_MOST_UPLINKS = const(16)
+_MOST_UPLINKS = const(16)  # that the mean is taken of
 # So much louder than an empty bay: 7 dB.
 _UNCOVERED = const(112)
 # So many uplinks until a radio that knows both levels believes that: fading makes 7 dB of three now and then.
@@ -67,7 +67,7 @@ class Radio:
         if self._n == 1:
             return  # it may have been sent before the field came to rest
         level = max(-2400, min(2400, rssi_dbm << 4))
-        self._mean += (level - self._mean) // min(self._n - 1, 16)
+        self._mean += (level - self._mean) // min(self._n - 1, _MOST_UPLINKS)
         if self._known >= _LEAST and self._n > 2:
             self._weigh(self._mean - self._free)
         self._learn(level, lean)

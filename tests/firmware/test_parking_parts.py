@@ -269,10 +269,11 @@ class _Wide(_Passing):
 
 
 def test_a_wide_swing_that_leaves_nothing_behind_is_none_of_this_bays():
+    swing = _Wide()
     for peak in (10000, 20000, 33000, 60000):
-        _Wide.peak = _Wide.sized_peak = peak
+        swing.peak = swing.sized_peak = peak
         here = place.Place()
-        here.look_at(_Wide)
+        here.look_at(swing)
         assert here.ln_else > here.ln_own + 128, (peak, here.ln_else, here.ln_own)
         alike = here.ln_like_before(ln_spread(100, 250))
         assert here.ln_else > alike, (peak, here.ln_else, alike)

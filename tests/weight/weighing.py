@@ -53,7 +53,7 @@ _FOLDERS = {
 _STAND_INS = ("board.py", "fakes_nvs.py", "fake_chip.py", "simple.py", "__init__.py")
 _PATH = ["/mpy", *_FOLDERS, "/umqtt"]
 _HEAP_STEP = 256
-LONGEST_S = 60.0
+_LONGEST_S = 60.0
 _NAME_BYTES = 7  # address, hash and length on a 32-bit board
 _TABLES = re.compile(r"qstr pool: .*n_qstr=(\d+), n_str_data_bytes=(\d+), n_total_bytes=(\d+)")
 
@@ -255,6 +255,7 @@ def _output(mpy: Path, steps: Sequence[tuple[str, str]]) -> list[str]:
     try:
         done = _run_node(command)
     except subprocess.TimeoutExpired:
+        print(f"weighing: Node did not end in {_LONGEST_S:g} s; asked once more", file=sys.stderr)
         done = _run_node(command)
     if done.returncode or "Traceback" in done.stdout:
         raise WeighingFailed(f"{done.stdout[-2000:]}{done.stderr[-2000:]}")
@@ -263,7 +264,7 @@ def _output(mpy: Path, steps: Sequence[tuple[str, str]]) -> list[str]:
 
 def _run_node(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
     # Now and then Node has said all and never ends: its threads wait for one another.
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=LONGEST_S)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=_LONGEST_S)
 
 
 def _whole_wake(
